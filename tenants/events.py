@@ -1,0 +1,35 @@
+"""How an app takes part in the handling of WeCom's events: it owns some, and says how to read and apply them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wecom.errors import WeComError
+from wecom.events import Event
+
+
+@dataclass(slots=True)
+class Reading:
+    """What WeCom says now about the objects that a batch of events names.
+
+    `errors` holds, by `Event.order_key`, the reads that failed: the events of that object are retried, parked or
+    buried by the family of the error, the rest of the batch is applied.
+    """
+
+    found: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, WeComError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The app that owns an event: `read` asks WeCom, outside any transaction; `apply` writes, inside one.
+
+    Both get a batch in order of arrival, in the tenant's schema. `apply` is idempotent and tolerates any order.
+    """
+
+    apply: Callable[[Sequence[Event], Reading], None]
+    read: Callable[[Sequence[Event]], Reading] | None = None
+
+
+EVENT_OWNERS: dict[str, Owner] = {}  # by Event.name; filled by scrm/wiring.py
+URGENT_HANDLERS: dict[str, Callable[[Event], None]] = {}  # by Event.key: what must happen within WeCom's 20 seconds

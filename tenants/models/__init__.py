@@ -1,0 +1,26 @@
+"""The shared schema: tenants, their connection to WeCom, their outgoing calls and long jobs."""
+
+from tenants.models.base import TenantModel, WrongTenant
+from tenants.models.connection import AccessToken, CorpApp, Credential, Receiver, ReceiverKey
+from tenants.models.outbox import ApiBreaker, OutgoingCall
+from tenants.models.tenant import Domain, DomainFile, Tenant, TenantKey
+from tenants.models.work import Job, Tick, VendorAudit
+
+__all__ = [
+    "AccessToken",
+    "ApiBreaker",
+    "CorpApp",
+    "Credential",
+    "Domain",
+    "DomainFile",
+    "Job",
+    "OutgoingCall",
+    "Receiver",
+    "ReceiverKey",
+    "Tenant",
+    "TenantKey",
+    "TenantModel",
+    "Tick",
+    "VendorAudit",
+    "WrongTenant",
+]

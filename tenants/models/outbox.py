@@ -1,0 +1,79 @@
+"""Every outgoing call that changes something in WeCom is a row before it is a request."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models.connection import CorpApp
+from tenants.models.tenant import Tenant
+
+
+class OutgoingCall(models.Model):
+    """One call to WeCom that must happen: its body sealed, its state honest."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("等待发送")
+        LEASED = "leased", _("发送中")
+        OK = "ok", _("成功")
+        UNKNOWN = "unknown", _("结果未知")
+        PARKED = "parked", _("等待修复配置")
+        DEAD = "dead", _("失败")
+        EXPIRED = "expired", _("已过期")
+        IGNORED = "ignored", _("已忽略")
+
+    class Priority(models.IntegerChoices):
+        WELCOME = 0, _("欢迎语")
+        INTERACTIVE = 1, _("即时操作")
+        NOTICE = 2, _("任务通知")
+        SYNC = 3, _("同步")
+        BACKFILL = 4, _("补录")
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="outgoing_calls")
+    app = models.ForeignKey(CorpApp, on_delete=models.CASCADE, related_name="outgoing_calls")
+    idem_key = models.CharField(max_length=160)
+    api = models.CharField(max_length=80)
+    purpose = models.CharField(max_length=32)  # names the handler of the outcome, see scrm/wiring.py
+    subject = models.CharField(max_length=160, blank=True)  # calls with one subject go out in order
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.INTERACTIVE)
+    state = models.CharField(max_length=16, choices=State, default=State.PENDING)
+    body = models.BinaryField()
+    context = models.JSONField(default=dict)  # ids of our own rows for the outcome's handler; no personal data
+    due_at = models.DateTimeField()
+    deadline = models.DateTimeField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    result_code = models.IntegerField(null=True)
+    result_message = models.CharField(max_length=300, blank=True)
+    result = models.JSONField(null=True)
+    requested_by = models.CharField(max_length=80, blank=True)
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "idem_key"], name="outgoing_call_once")]
+        indexes = [
+            models.Index(
+                fields=["tenant", "priority", "due_at"],
+                name="outgoing_due",
+                condition=models.Q(state__in=["pending", "leased"]),
+            ),
+            models.Index(
+                fields=["tenant", "state"],
+                name="outgoing_trouble",
+                condition=models.Q(state__in=["unknown", "parked", "dead", "expired"]),
+            ),
+            models.Index(fields=["tenant", "-id"], name="outgoing_recent"),
+        ]
+
+
+class ApiBreaker(models.Model):
+    """WeCom limits this app on this API: no call until `open_until`, then one probe."""
+
+    app = models.ForeignKey(CorpApp, on_delete=models.CASCADE, related_name="breakers")
+    api = models.CharField(max_length=80)
+    level = models.PositiveSmallIntegerField(default=0)
+    open_until = models.DateTimeField()
+    probed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["app", "api"], name="breaker_once")]
