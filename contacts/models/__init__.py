@@ -1,0 +1,8 @@
+"""What a tenant knows of its customers, mirrored from WeCom."""
+
+from contacts.models.customer import Customer, Follow, FollowTag
+from contacts.models.group import GroupChat, GroupMember
+from contacts.models.tag import Tag, TagGroup
+from contacts.models.timeline import TimelineEntry
+
+__all__ = ["Customer", "Follow", "FollowTag", "GroupChat", "GroupMember", "Tag", "TagGroup", "TimelineEntry"]
