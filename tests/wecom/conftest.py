@@ -1,0 +1,3 @@
+from tests.wecom.qyapi import qyapi
+
+__all__ = ["qyapi"]

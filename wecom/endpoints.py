@@ -1,0 +1,78 @@
+"""The calls we make, and what a repeat of each would do. One line per API; the name is its path below /cgi-bin/."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Secret = Literal["app", "contact"]
+
+
+class Kind(Enum):
+    """What happens when a call is made twice."""
+
+    READ = "read"
+    IDEMPOTENT = "idempotent"
+    CREATE = "create"
+    ONE_SHOT = "one_shot"
+    MESSAGE = "message"
+
+    @property
+    def repeatable(self) -> bool:
+        """True when a call whose answer was lost may simply be made again."""
+        return self in (Kind.READ, Kind.IDEMPOTENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One API. `lists` are the keys whose absence in an answer must not pass for an empty list."""
+
+    api: str
+    method: Literal["GET", "POST"]
+    kind: Kind
+    secret: Secret = "app"
+    lists: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"/cgi-bin/{self.api}"
+
+
+def _table(*endpoints: Endpoint) -> dict[str, Endpoint]:
+    return {endpoint.api: endpoint for endpoint in endpoints}
+
+
+ENDPOINTS: dict[str, Endpoint] = _table(
+    Endpoint("gettoken", "GET", Kind.READ),
+    Endpoint("getcallbackip", "GET", Kind.READ, lists=("ip_list",)),
+    Endpoint("get_api_domain_ip", "GET", Kind.READ, lists=("ip_list",)),
+    Endpoint("agent/get", "GET", Kind.READ),
+    Endpoint("department/list", "GET", Kind.READ, lists=("department",)),
+    Endpoint("department/simplelist", "GET", Kind.READ, lists=("department_id",)),
+    Endpoint("department/get", "GET", Kind.READ),
+    Endpoint("user/get", "GET", Kind.READ),
+    Endpoint("user/list", "GET", Kind.READ, lists=("userlist",)),
+    Endpoint("user/simplelist", "GET", Kind.READ, lists=("userlist",)),
+    Endpoint("user/list_id", "POST", Kind.READ, "contact", lists=("dept_user",)),
+    Endpoint("externalcontact/get_follow_user_list", "GET", Kind.READ, lists=("follow_user",)),
+    Endpoint("externalcontact/list", "GET", Kind.READ, lists=("external_userid",)),
+    Endpoint("externalcontact/get", "GET", Kind.READ, lists=("follow_user",)),
+    Endpoint("externalcontact/batch/get_by_user", "POST", Kind.READ, lists=("external_contact_list",)),
+    Endpoint("externalcontact/groupchat/list", "POST", Kind.READ, lists=("group_chat_list",)),
+    Endpoint("externalcontact/groupchat/get", "POST", Kind.READ),
+    Endpoint("externalcontact/get_corp_tag_list", "POST", Kind.READ, lists=("tag_group",)),
+    Endpoint("externalcontact/add_corp_tag", "POST", Kind.CREATE),
+    Endpoint("externalcontact/edit_corp_tag", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/del_corp_tag", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/mark_tag", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/remark", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/send_welcome_msg", "POST", Kind.ONE_SHOT),
+    Endpoint("message/send", "POST", Kind.MESSAGE),
+)
+
+
+def endpoint_of(api: str, method: str = "POST") -> Endpoint:
+    """The line of an API; one that is not listed is treated as the kind that must not be repeated blindly."""
+    known = ENDPOINTS.get(api)
+    if known is not None:
+        return known
+    return Endpoint(api, "GET", Kind.READ) if method.upper() == "GET" else Endpoint(api, "POST", Kind.CREATE)

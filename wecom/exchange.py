@@ -1,0 +1,166 @@
+"""One call to WeCom from request to typed result: token, gate, wire, answer, error table."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from wecom.answers import BrokenAnswer, read_answer
+from wecom.codes import TOKEN_REFUSED, error_for
+from wecom.endpoints import ENDPOINTS, Endpoint, Kind
+from wecom.errors import WeComError, WeComMisconfigured, WeComRateLimited, WeComUnavailable, WeComUnknown
+from wecom.tokens import AppCredentials, TokenSource, TokenStore
+from wecom.wire import TOTAL_SECONDS, Answer, Wire, WireFault
+
+Gate = Callable[[str], object]
+"""Called with the API's name before each request; waits for the budget or raises WeComRateLimited or WeComBusy."""
+
+Watch = Callable[[str, WeComError | None], object]
+"""Told after each call its API's name and how it ended: None when WeCom said ok. For breakers and health pages."""
+
+_GETTOKEN_SECONDS = 15.0
+_MAX_MESSAGE = 500
+_REFUSED_BEFORE_WORK = frozenset({429, 503})
+
+
+class Exchange:
+    """Speaks for one app. Safe between threads."""
+
+    def __init__(
+        self, app: AppCredentials, tokens: TokenStore, wire: Wire, gate: Gate | None = None, watch: Watch | None = None
+    ) -> None:
+        self._app = app
+        self._watch = watch
+        self._wire = wire
+        self._gate = gate
+        self._tokens = TokenSource(app, tokens, self._fetch_token, scope=repr(wire.origin))
+
+    def token(self) -> str:
+        """The access token now in use, fetched if there is none: also the live check of a secret."""
+        return self._tokens.current()
+
+    def perform(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        """The answer of WeCom with errcode 0; anything else is raised as its error."""
+        try:
+            answer = self._performed(endpoint, params or {}, body, timeout)
+        except WeComError as error:
+            if self._watch is not None:
+                self._watch(endpoint.api, error)
+            raise
+        if self._watch is not None:
+            self._watch(endpoint.api, None)
+        return answer
+
+    def _performed(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object],
+        body: Mapping[str, Any] | None,
+        timeout: float | None,
+    ) -> dict[str, Any]:
+        token = self._tokens.current()
+        answer = self._once(endpoint, params, body, token, timeout)
+        if answer["errcode"] in TOKEN_REFUSED:
+            renewed = self._tokens.renewed(token, endpoint.api)
+            if renewed is not None:
+                token = renewed
+                answer = self._once(endpoint, params, body, token, timeout)
+                if answer["errcode"] in TOKEN_REFUSED:
+                    self._tokens.refused_again(endpoint.api)
+        code = int(answer["errcode"])
+        if code not in TOKEN_REFUSED:
+            self._tokens.accepted(token)
+        if code:
+            raise error_for(code, self._clean(answer.get("errmsg", ""), token), endpoint.api)
+        return answer
+
+    def _once(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object],
+        body: Mapping[str, Any] | None,
+        token: str,
+        timeout: float | None,
+    ) -> dict[str, Any]:
+        query = {name: value for name, value in params.items() if value is not None}
+        target = f"{endpoint.path}?{urlencode({**query, 'access_token': token}, quote_via=quote)}"
+        content = None if endpoint.method == "GET" else _encoded(body or {}, endpoint.api)
+        return self._send(endpoint, target, content, TOTAL_SECONDS if timeout is None else timeout)
+
+    def _send(self, endpoint: Endpoint, target: str, content: bytes | None, timeout: float) -> dict[str, Any]:
+        if self._gate is not None:
+            self._gate(endpoint.api)
+        fault: WeComError
+        try:
+            answer = self._wire.request(
+                endpoint.method, target, content, timeout=timeout, repeatable=endpoint.kind.repeatable
+            )
+            return _understood(answer, endpoint)
+        except WireFault as broken:
+            fault = _lost(endpoint, 0, broken.reason, sent=broken.sent)
+        except BrokenAnswer as broken:
+            fault = _lost(endpoint, 0, broken.reason, sent=True)
+        raise fault
+
+    def _fetch_token(self) -> tuple[str, int]:
+        endpoint = ENDPOINTS["gettoken"]
+        query = urlencode({"corpid": self._app.corp_id, "corpsecret": self._app.secret}, quote_via=quote)
+        answer = self._send(endpoint, f"{endpoint.path}?{query}", None, _GETTOKEN_SECONDS)
+        if code := int(answer["errcode"]):
+            raise error_for(code, self._clean(answer.get("errmsg", ""), ""), endpoint.api)
+        token, expires_in = answer.get("access_token"), answer.get("expires_in", 7200)
+        if not isinstance(token, str) or not token or not isinstance(expires_in, int):
+            raise WeComUnavailable(0, "answer without an access token", endpoint.api)
+        return token, max(1, min(expires_in, 7200))
+
+    def _clean(self, message: object, token: str) -> str:
+        """WeCom's errmsg, bounded, and without our secrets should it ever quote them."""
+        text = message if isinstance(message, str) else ""
+        for secret in (self._app.secret, token):
+            if secret:
+                text = text.replace(secret, "…")
+        return text[:_MAX_MESSAGE]
+
+
+def _encoded(body: Mapping[str, Any], api: str) -> bytes:
+    """Real UTF-8, as WeCom refuses escapes in places (40033)."""
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise ValueError(f"{api}: the payload is not JSON") from error
+
+
+def _understood(answer: Answer, endpoint: Endpoint) -> dict[str, Any]:
+    """The JSON of an answer. An HTTP error counts unless its body is WeCom's own refusal."""
+    status = answer.status
+    if 200 <= status < 300:
+        return read_answer(answer.body, endpoint.lists)
+    try:
+        found = read_answer(answer.body, ())
+    except BrokenAnswer:
+        found = {"errcode": 0}
+    if found["errcode"]:
+        return found
+    if status == 429:
+        raise WeComRateLimited(status, "HTTP 429", endpoint.api)
+    if 400 <= status < 500:
+        raise WeComMisconfigured(status, f"HTTP {status}: is this address WeCom's?", endpoint.api)
+    reason = f"HTTP {status}" if status >= 500 else f"HTTP {status}: redirects are not followed"
+    raise _lost(endpoint, status, reason, sent=status >= 500 and status not in _REFUSED_BEFORE_WORK)
+
+
+def _lost(endpoint: Endpoint, code: int, reason: str, *, sent: bool) -> WeComError:
+    """No usable answer: retry later if nothing can have been done or a repeat does no harm, else look it up first.
+
+    A welcome code is good for one message, so after a server's error (a status) it may be tried again in its window.
+    """
+    harmless = endpoint.kind.repeatable or (code >= 500 and endpoint.kind is Kind.ONE_SHOT)
+    family = WeComUnavailable if harmless or not sent else WeComUnknown
+    return family(code, reason, endpoint.api)
