@@ -1,0 +1,155 @@
+"""The door of the API: token, rights, ceilings, faults and the log around every call under /cgi-bin/."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from sandbox import illness
+from sandbox.api import ENDPOINTS, Ask, Endpoint, contacts, customers, groups, messages, tags  # noqa: F401 - they register
+from sandbox.corp import Corp
+from sandbox.errors import ApiError, errmsg
+from sandbox.faults import Fault
+from sandbox.log import shorten
+from sandbox.objects import App
+from sandbox.world import World
+
+SECRET_QUERY = {"access_token", "corpsecret"}
+LARGEST_BODY = 32 << 20
+OK = {"errcode": 0, "errmsg": "ok"}
+
+
+@dataclass(slots=True)
+class Call:
+    """An API call as it came in."""
+
+    api: str
+    method: str
+    query: dict[str, str]
+    body: bytes
+    ip: str
+    corp_id: str = ""
+    fault: Fault | None = None
+
+
+class Gateway:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = await read_call(scope, receive)
+        world = self.world
+        started = time.time()
+        call.corp_id = world.owner_of(call.query.get("access_token", "")) or call.query.get("corpid", "")
+        call.fault = world.faults.pick(call.corp_id, call.api, started)
+        world.calls.begin(call.corp_id, call.api)
+        answer: dict[str, Any] = {}
+        try:
+            answer = await self.answer(call)
+            payload = orjson.dumps(answer)
+            if call.fault is None:
+                await illness.send_all(send, 200, payload)
+            else:
+                await illness.strike(call.fault, payload, send, world.shutting)
+        finally:
+            seconds = round(time.time() - started, 4)
+            world.calls.end(call.corp_id, call.api, int(answer.get("errcode", -2)), self.entry(call, started, seconds))
+
+    def entry(self, call: Call, started: float, seconds: float) -> dict[str, Any]:
+        query = {name: value for name, value in call.query.items() if name not in SECRET_QUERY}
+        fault = call.fault.kind if call.fault else ""
+        body = shorten(call.body)
+        return {
+            "at": started,
+            "method": call.method,
+            "query": query,
+            "body": body,
+            "seconds": seconds,
+            "fault": fault,
+            "ip": call.ip,
+        }
+
+    async def answer(self, call: Call) -> dict[str, Any]:
+        """The whole JSON answer; with a fault that spoils the call itself, what the fault says."""
+        fault = call.fault
+        try:
+            if fault is not None and not fault.executed:
+                if fault.kind == "errcode":
+                    raise ApiError(fault.errcode)
+                if fault.kind not in ("slow", "slowloris"):
+                    return {"errcode": -2, "errmsg": f"sandbox fault: {fault.kind}"}
+            if fault is not None and fault.kind == "slow":
+                await illness.rest(fault.delay or 1.0, self.world.shutting)
+            result = await self.run(call)
+            if fault is not None and fault.kind == "errcode":
+                raise ApiError(fault.errcode)
+            return OK | result
+        except ApiError as error:
+            return {"errcode": error.code, "errmsg": errmsg(error.code, error.note, call.ip)}
+
+    async def run(self, call: Call) -> dict[str, Any]:
+        now = time.time()
+        world = self.world
+        if call.api == "gettoken":
+            return world.give_token(call.query, call.ip, now)
+        endpoint = ENDPOINTS.get(call.api)
+        if endpoint is None:
+            raise ApiError(48001, "the sandbox does not know this api")
+        corp, app = world.redeem(call.query.get("access_token", ""), now)
+        check_right(endpoint, app, call.ip)
+        if call.method != endpoint.method:
+            raise ApiError(40058, f"require {endpoint.method} method")
+        world.ceilings.admit(corp.corp_id, call.api, corp.limits, now)
+        world.ceilings.enter(corp.corp_id, call.api, corp.limits)
+        try:
+            body = read_body(call) if endpoint.method == "POST" else {}
+            await asyncio.sleep(latency(corp, call.api))
+            return endpoint.handler(Ask(world, corp, app, call.query, body, time.time()))
+        finally:
+            world.ceilings.leave(corp.corp_id, call.api)
+
+
+def latency(corp: Corp, api: str) -> float:
+    return next((seconds for pattern, seconds in corp.limits.latency.items() if fnmatchcase(api, pattern)), 0.0)
+
+
+def check_right(endpoint: Endpoint, app: App, ip: str) -> None:
+    if app.trusted_ips is not None and ip not in app.trusted_ips:
+        raise ApiError(60020)
+    if app.kind not in endpoint.kinds:
+        raise ApiError(48002)
+    if endpoint.customer_right and not app.customer_contact:
+        raise ApiError(48002)
+
+
+def read_body(call: Call) -> dict[str, Any]:
+    if not call.body.strip():
+        raise ApiError(40063, "empty body")
+    try:
+        body = orjson.loads(call.body)
+    except ValueError as error:
+        raise ApiError(40058, "Warning: wrong json format. ") from error
+    if not isinstance(body, dict):
+        raise ApiError(40058, "Warning: wrong json format. ")
+    return body
+
+
+async def read_call(scope: Scope, receive: Receive) -> Call:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if len(body) <= LARGEST_BODY:
+            body += message.get("body", b"")
+        more = message.get("more_body", False)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    client = scope.get("client")
+    api = scope["path"].removeprefix("/cgi-bin/")
+    return Call(api, scope["method"], query, bytes(body), client[0] if client else "127.0.0.1")
