@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from tenants import logging
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -43,7 +45,8 @@ PUBLIC_URL_SUFFIX = "" if HTTPS else f":{PORT}"  # behind a TLS proxy no port is
 INSECURE_SECRET = "insecure-only-for-checks-without-a-server"
 SECRET_KEY = env("SCRM_SECRET_KEY") or INSECURE_SECRET
 # "id:base64 of 32 bytes", newest first, comma separated: the first wraps, all unwrap
-KEKS = env("SCRM_KEK") or "dev:" + "A" * 43 + "="
+INSECURE_KEK = "dev:" + "A" * 43 + "="
+KEKS = env("SCRM_KEK") or INSECURE_KEK
 
 # -- apps --------------------------------------------------------------------------------------------------------------
 SHARED_APPS = [
@@ -74,6 +77,7 @@ TENANT_APPS = [
     "tagging",
     "acquisition",
     "integrations",
+    "insights",
 ]
 INSTALLED_APPS = [*SHARED_APPS, *(app for app in TENANT_APPS if app not in SHARED_APPS)]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -86,6 +90,7 @@ PUBLIC_SCHEMA_URLCONF = "scrm.urls_ops"
 ROOT_URLCONF = "scrm.urls"
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 TENANT_LIMIT_SET_CALLS = True
+EXTRA_SET_TENANT_METHOD_PATH = "tenants.recycling.count_tenants"
 TENANT_COLOR_ADMIN_APPS = False
 TEMPLATE_SCHEMA = "tenant_template"  # migrated like a tenant, never served: new tenants are copies of its DDL
 
@@ -142,6 +147,8 @@ CACHES = {
 
 # -- WeCom -------------------------------------------------------------------------------------------------------------
 WECOM_API_BASE = env("WECOM_API_BASE", "https://qyapi.weixin.qq.com").rstrip("/")
+# hosts besides loopback to which plain HTTP is allowed: the sandbox of docker-compose.yml
+WECOM_TRUSTED_HOSTS = [host for host in env("WECOM_TRUSTED_HOSTS").split(",") if host]
 WECOM_SPOOL_DIR = DATA_DIR / "spool"
 SANDBOX_URL = env("SANDBOX_URL")
 
@@ -156,11 +163,21 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 500
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "events"
+CELERY_TASK_ROUTES = {
+    "tenants.delivery.deliver_bulk": {"queue": "outbox"},
+    "tenants.delivery.*": {"queue": "welcome"},
+    "tenants.jobs.*": {"queue": "jobs"},
+}
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,
-    "socket_connect_timeout": 2,
+    "socket_connect_timeout": 1,
+    # a request never waits for a broker that is down: the row is there, and the poller finds it
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "connect_retries_timeout": 1,
     "socket_timeout": 10,
     "global_keyprefix": "celery:",
 }
@@ -173,6 +190,9 @@ LANGUAGES = [("zh-hans", _("简体中文")), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
+
+# -- logs --------------------------------------------------------------------------------------------------------------
+LOGGING = logging.configure(debug=DEBUG or BASE_DOMAIN == "localhost", level=env("SCRM_LOG_LEVEL", "INFO"))
 
 # -- pages -------------------------------------------------------------------------------------------------------------
 TEMPLATES = [
@@ -220,6 +240,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+AUTHENTICATION_BACKENDS = ["accounts.backend.AuthBackend"]
+SECOND_FACTOR_REQUIRED = env_bool("SCRM_SECOND_FACTOR", HTTPS)  # of owners and administrators; else they are asked to
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -261,4 +283,15 @@ SPECTACULAR_SETTINGS = {
 }
 
 # -- vendor console ----------------------------------------------------------------------------------------------------
-UNFOLD = {"SITE_TITLE": "SCRM", "SITE_HEADER": _("平台管理"), "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "SCRM",
+    "SITE_HEADER": "SCRM",
+    "SITE_SUBHEADER": _("平台管理"),
+    "SITE_SYMBOL": "hub",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "SIDEBAR": {"show_search": False, "navigation": "scrm.ops.navigation.sections"},
+}
+API_RATE = env("SCRM_API_RATE", "600/min")  # per key

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from wecom.errors import WeComError
 from wecom.events import Event
+
+
+class NotYet(Exception):
+    """WeCom has not settled what an event tells of: the same events again from `until` on, no attempt burned."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 @dataclass(slots=True)
@@ -13,11 +22,11 @@ class Reading:
     """What WeCom says now about the objects that a batch of events names.
 
     `errors` holds, by `Event.order_key`, the reads that failed: the events of that object are retried, parked or
-    buried by the family of the error, the rest of the batch is applied.
+    buried by the family of the error or wait (`NotYet`), the rest of the batch is applied.
     """
 
     found: dict[str, Any] = field(default_factory=dict)
-    errors: dict[str, WeComError] = field(default_factory=dict)
+    errors: dict[str, WeComError | NotYet] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

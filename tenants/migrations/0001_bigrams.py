@@ -29,7 +29,7 @@ DECLARE
     letters text[] := string_to_array(lower(translate(t, %s, '')), NULL);
     n int := coalesce(array_length(letters, 1), 0);
     quote text := chr(39);
-    query text := '';
+    wanted text := '';
 BEGIN
     IF n = 0 THEN
         RETURN NULL;  -- nothing to look up by index: the caller falls back to LIKE
@@ -38,9 +38,9 @@ BEGIN
         RETURN (quote || letters[1] || quote || ':*')::tsquery;
     END IF;
     FOR i IN 1..n - 1 LOOP
-        query := query || CASE WHEN i > 1 THEN ' & ' ELSE '' END || quote || letters[i] || letters[i + 1] || quote;
+        wanted := wanted || CASE WHEN i > 1 THEN ' & ' ELSE '' END || quote || letters[i] || letters[i + 1] || quote;
     END LOOP;
-    RETURN query::tsquery;
+    RETURN wanted::tsquery;
 END $f$
 """
 

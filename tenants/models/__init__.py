@@ -1,8 +1,9 @@
 """The shared schema: tenants, their connection to WeCom, their outgoing calls and long jobs."""
 
-from tenants.models.base import TenantModel, WrongTenant
+from tenants.models.base import TenantModel, TenantQuerySet, WrongTenant
 from tenants.models.connection import AccessToken, CorpApp, Credential, Receiver, ReceiverKey
 from tenants.models.outbox import ApiBreaker, OutgoingCall
+from tenants.models.template import SchemaTemplate
 from tenants.models.tenant import Domain, DomainFile, Tenant, TenantKey
 from tenants.models.work import Job, Tick, VendorAudit
 
@@ -17,9 +18,11 @@ __all__ = [
     "OutgoingCall",
     "Receiver",
     "ReceiverKey",
+    "SchemaTemplate",
     "Tenant",
     "TenantKey",
     "TenantModel",
+    "TenantQuerySet",
     "Tick",
     "VendorAudit",
     "WrongTenant",

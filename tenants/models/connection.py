@@ -26,20 +26,21 @@ class CorpApp(models.Model):
         BROKEN = "broken", _("异常")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="apps")
-    lane = models.CharField(max_length=16, choices=Lane, default=Lane.SELF_BUILT)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="apps", verbose_name=_("企业"))
+    lane = models.CharField(_("接入方式"), max_length=16, choices=Lane, default=Lane.SELF_BUILT)
     name = models.CharField(_("应用名称"), max_length=64, blank=True)
     corp_id = models.CharField(_("企业ID"), max_length=64)
     agent_id = models.BigIntegerField(_("应用ID"), null=True)
-    suite_id = models.CharField(max_length=64, blank=True)
-    is_main = models.BooleanField(default=True)
-    state = models.CharField(max_length=16, choices=State, default=State.UNCHECKED)
-    state_code = models.IntegerField(null=True)
-    state_call = models.CharField(max_length=80, blank=True)
-    checked_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    suite_id = models.CharField(_("套件ID"), max_length=64, blank=True)
+    is_main = models.BooleanField(_("主应用"), default=True)
+    state = models.CharField(_("状态"), max_length=16, choices=State, default=State.UNCHECKED)
+    state_code = models.IntegerField(_("错误码"), null=True)
+    state_call = models.CharField(_("接口"), max_length=80, blank=True)
+    checked_at = models.DateTimeField(_("检查时间"), null=True)
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
 
     class Meta:
+        verbose_name = verbose_name_plural = _("企业微信应用")
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant"], condition=models.Q(is_main=True), name="one_main_app_per_tenant"
@@ -82,12 +83,15 @@ class Receiver(models.Model):
     """A callback URL given to WeCom: `/wecom/callback/<public_id>/`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    public_id = models.CharField(max_length=32, unique=True, default=new_public_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="receivers")
-    app = models.ForeignKey(CorpApp, on_delete=models.CASCADE, related_name="receivers")
-    verified_at = models.DateTimeField(null=True)
-    last_event_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    public_id = models.CharField(_("接收标识"), max_length=32, unique=True, default=new_public_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="receivers", verbose_name=_("企业"))
+    app = models.ForeignKey(CorpApp, on_delete=models.CASCADE, related_name="receivers", verbose_name=_("企业微信应用"))
+    verified_at = models.DateTimeField(_("验证时间"), null=True)
+    last_event_at = models.DateTimeField(_("最近事件"), null=True)
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("回调接收")
 
 
 class ReceiverKey(models.Model):

@@ -1,6 +1,7 @@
 """Long jobs with a checkpoint, the scheduler's ledger, and what the vendor's people did."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models.tenant import Tenant
@@ -16,24 +17,28 @@ class Job(models.Model):
         FAILED = "failed", _("失败")
         CANCELLED = "cancelled", _("已取消")
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="jobs")
-    kind = models.CharField(max_length=32)
-    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
-    stage = models.CharField(max_length=64, blank=True)
-    done = models.PositiveIntegerField(default=0)
-    total = models.PositiveIntegerField(null=True)
-    counts = models.JSONField(default=dict)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="jobs", verbose_name=_("企业"))
+    kind = models.CharField(_("类型"), max_length=32)
+    state = models.CharField(_("状态"), max_length=16, choices=State, default=State.QUEUED)
+    stage = models.CharField(_("阶段"), max_length=64, blank=True)
+    done = models.PositiveIntegerField(_("已完成"), default=0)
+    total = models.PositiveIntegerField(_("总数"), null=True)
+    counts = models.JSONField(_("计数"), default=dict)
     checkpoint = models.JSONField(default=dict)
     params = models.JSONField(default=dict)
-    error = models.CharField(max_length=500, blank=True)
-    requested_by = models.CharField(max_length=80, blank=True)
-    cancel_requested = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True)
-    heartbeat_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    error = models.CharField(_("原因"), max_length=500, blank=True)
+    requested_by = models.CharField(_("发起人"), max_length=80, blank=True)
+    cancel_requested = models.BooleanField(_("已请求取消"), default=False)
+    attempts = models.PositiveSmallIntegerField(_("尝试次数"), default=0)  # failures since the last checkpoint
+    due_at = models.DateTimeField(_("下次运行"), default=timezone.now)
+    fence = models.PositiveIntegerField(default=0)  # grows with each take-up: an overtaken worker writes nothing more
+    created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
+    started_at = models.DateTimeField(_("开始时间"), null=True)
+    heartbeat_at = models.DateTimeField(_("最近心跳"), null=True)
+    finished_at = models.DateTimeField(_("完成时间"), null=True)
 
     class Meta:
+        verbose_name = verbose_name_plural = _("长任务")
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "kind"],
@@ -58,11 +63,12 @@ class Tick(models.Model):
 class VendorAudit(models.Model):
     """What the vendor's own people did to a tenant; never updated, never deleted by the application."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.SET_NULL, null=True, related_name="+")
-    actor = models.CharField(max_length=80)
-    action = models.CharField(max_length=48)
-    detail = models.JSONField(default=dict)
-    at = models.DateTimeField(auto_now_add=True)
+    tenant = models.ForeignKey(Tenant, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("企业"))
+    actor = models.CharField(_("操作人"), max_length=80)
+    action = models.CharField(_("操作"), max_length=48)
+    detail = models.JSONField(_("详情"), default=dict)
+    at = models.DateTimeField(_("时间"), auto_now_add=True)
 
     class Meta:
+        verbose_name = verbose_name_plural = _("平台审计")
         indexes = [models.Index(fields=["-at"], name="vendor_audit_recent")]

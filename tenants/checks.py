@@ -1,0 +1,214 @@
+"""Is a company's connection to WeCom in order? Live checks with cause and fix, and the resumption of what waited."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tenants import outbox
+from tenants.current import client_for
+from tenants.faults import Words, words_for
+from tenants.judging import APP_WIDE
+from tenants.models import CorpApp, Credential, OutgoingCall, Receiver, Tenant
+from tenants.tokens import BAD_SECRET, mark_broken
+from wecom.client import WeComClient
+from wecom.errors import WeComError, WeComMisconfigured, WeComRefused
+
+logger = logging.getLogger(__name__)
+
+WAITING: list[Callable[[], Iterable[int]]] = []
+"""Which tenants have parked work of other kinds; filled by scrm/wiring.py."""
+RESUMERS: list[Callable[[CorpApp], object]] = []
+"""What starts again once an app's check is green; filled by scrm/wiring.py, called in the tenant's schema."""
+
+SECRET_ASKED_AGAIN = timedelta(minutes=1)  # when a person presses "check"
+SECRET_TRIED_AGAIN = timedelta(hours=1)  # by ourselves: wrong secrets shut out our IP for all tenants
+SECRETS_APART = timedelta(minutes=15)
+PRIORITY = OutgoingCall.Priority.INTERACTIVE
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the connection page. `ok` is None when it could not be found out now."""
+
+    name: str
+    title: Text
+    ok: bool | None
+    code: int | None = None
+    cause_zh: Text = ""
+    fix_zh: Text = ""
+    detail: str = ""
+
+
+def check_app(app: CorpApp) -> list[Check]:
+    """All checks, in the order in which a company sets them up. Records the app's state and resumes what waited."""
+    app.refresh_from_db()
+    rows, fault = _live(app)
+    rows += _callbacks(app)
+    _record(app, fault)
+    return rows
+
+
+def _live(app: CorpApp) -> tuple[list[Check], WeComError | None]:
+    """Ask WeCom until the first fault that makes further questions pointless."""
+    rows: list[Check] = []
+    fault: WeComError | None = None
+    for name, title, ask in _questions(app):
+        row, error = _asked(name, title, ask)
+        if error is not None and error.code == 60020:
+            row = Check(name, title, None)  # it is the address that was refused, which has a line of its own
+        rows.append(row)
+        fault = fault or error
+        if error is not None and error.code in APP_WIDE:
+            break
+    rows.append(_trusted_ip(fault, rows))
+    return rows, fault
+
+
+def _questions(app: CorpApp) -> list[tuple[str, Text, Callable[[], object]]]:
+    questions: list[tuple[str, Text, Callable[[], object]]] = [
+        ("token", _("企业ID 与应用 Secret"), lambda: _token(app, "app"))
+    ]
+    if Credential.objects.filter(app=app, kind=Credential.Kind.CONTACT_SECRET, retired_at=None).exists():
+        questions.append(("contact_token", _("客户联系 Secret"), lambda: _token(app, "contact")))
+    if app.agent_id is not None:
+        agent_id = app.agent_id
+        questions.append(("agent", _("应用ID 与可见范围"), lambda: _client(app, "app").agent(agent_id)))
+    questions.append(("customers", _("客户联系权限"), lambda: _client(app, "contact").follow_user_list()))
+    return questions
+
+
+def _asked(name: str, title: Text, ask: Callable[[], object]) -> tuple[Check, WeComError | None]:
+    try:
+        ask()
+    except (WeComMisconfigured, WeComRefused) as error:
+        words = words_for(error.code)
+        return Check(name, title, False, error.code, words.cause, words.fix, error.message[:200]), error
+    except WeComError as error:
+        words = words_for(error.code)
+        return Check(name, title, None, error.code, words.cause, words.fix), error
+    return Check(name, title, True), None
+
+
+def _trusted_ip(fault: WeComError | None, rows: list[Check]) -> Check:
+    """WeCom names the address it saw us call from, which is what has to be entered."""
+    title = _("企业可信IP")
+    if fault is not None and fault.code == 60020:
+        words = words_for(60020)
+        return Check("trusted_ip", title, False, 60020, words.cause, words.fix, fault.source_ip)
+    asked = any(row.ok for row in rows if row.name in ("agent", "customers"))
+    return Check("trusted_ip", title, True if asked else None)
+
+
+def _callbacks(app: CorpApp) -> list[Check]:
+    receivers = list(Receiver.objects.filter(app=app))
+    verified = any(receiver.verified_at for receiver in receivers)
+    received = max((r.last_event_at for r in receivers if r.last_event_at), default=None)
+    unverified = Words(
+        _("企业微信还没有验证过接收事件的网址。"),
+        _("在应用详情页「接收消息」和「客户联系 → API」中填写网址、Token 和 EncodingAESKey，并保存。"),
+    )
+    silent = Words(_("还没有收到过事件。"), _("用一个客户添加员工来试一次；事件应在几秒内到达。"))
+    url, event = _("接收事件的网址"), _("收到事件")
+    return [
+        Check("callback", url, True) if verified else Check("callback", url, False, None, *unverified),
+        Check("event", event, True, detail=received.isoformat())
+        if received
+        else Check("event", event, None, None, *silent),
+    ]
+
+
+def _client(app: CorpApp, secret: str) -> WeComClient:
+    return client_for(app, secret, priority=PRIORITY, insist=True)
+
+
+def _token(app: CorpApp, secret: str) -> None:
+    """A secret that was just refused is not shown to WeCom again, as that would shut out our address."""
+    if _refused_lately(app, SECRET_ASKED_AGAIN):
+        raise WeComMisconfigured(app.state_code or 40001, "the secret was refused a moment ago", "gettoken")
+    _client(app, secret).check_token()
+
+
+def _refused_lately(app: CorpApp, span: timedelta) -> bool:
+    if not _has_bad_secret(app) or app.checked_at is None:
+        return False
+    return not _has_new_secret(app) and timezone.now() - app.checked_at < span
+
+
+def _has_new_secret(app: CorpApp) -> bool:
+    return app.checked_at is not None and Credential.objects.filter(app=app, created_at__gt=app.checked_at).exists()
+
+
+def _has_bad_secret(app: CorpApp) -> bool:
+    return app.state == CorpApp.State.BROKEN and _is_bad_secret(app.state_code, app.state_call)
+
+
+def _is_bad_secret(code: int | None, call: str) -> bool:
+    return code in BAD_SECRET and call.startswith("gettoken")
+
+
+def _record(app: CorpApp, fault: WeComError | None) -> None:
+    """Green, red, or as it was when WeCom could not be asked. A refused secret is recorded where it was refused."""
+    was_green = app.state == CorpApp.State.OK
+    if fault is None:
+        CorpApp.objects.filter(pk=app.pk).update(
+            state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now()
+        )
+        _start_again(app, was_green=was_green)
+    elif isinstance(fault, WeComMisconfigured | WeComRefused) and not _is_bad_secret(fault.code, fault.call):
+        mark_broken(app, fault.code, fault.call)
+    app.refresh_from_db()
+
+
+def _start_again(app: CorpApp, *, was_green: bool) -> None:
+    count = outbox.try_parked(app) if was_green else outbox.resume(app)
+    if count:
+        logger.info("app %s is in order: %s parked calls go out", app.pk, count)
+    with app.tenant:
+        for resume in RESUMERS:
+            try:
+                resume(app)
+            except Exception:
+                logger.exception("resuming after a green check failed")
+
+
+# -- by ourselves, each minute ---------------------------------------------------------------------------------------
+
+
+def check_waiting_apps() -> int:
+    """Check the apps that are broken or were never checked, and those whose tenants have parked work."""
+    parked = OutgoingCall.objects.filter(state=OutgoingCall.State.PARKED).values_list("tenant_id", flat=True).distinct()
+    tenants = set(parked).union(*(waiting() for waiting in WAITING))
+    apps = CorpApp.objects.filter(tenant__status=Tenant.Status.ACTIVE).filter(
+        Q(state__in=[CorpApp.State.BROKEN, CorpApp.State.UNCHECKED]) | Q(tenant__in=tenants)
+    )
+    checked = 0
+    for app in apps.select_related("tenant").order_by("checked_at"):
+        if _has_bad_secret(app) and not _may_try_secret(app):
+            continue
+        try:
+            with app.tenant:
+                check_app(app)
+        except Exception:
+            logger.exception("the check of app %s failed", app.pk)
+        checked += 1
+    return checked
+
+
+def _may_try_secret(app: CorpApp) -> bool:
+    """At once after a new secret was entered; else rarely, and rarely for all tenants together."""
+    if _refused_lately(app, SECRET_TRIED_AGAIN):
+        return False
+    if _has_new_secret(app):
+        return True
+    others = CorpApp.objects.filter(
+        state=CorpApp.State.BROKEN, state_call__startswith="gettoken", checked_at__gt=timezone.now() - SECRETS_APART
+    )
+    return not others.exists()

@@ -1,0 +1,102 @@
+"""Every call of the product to WeCom passes here: the breaker may hold it back, the budget may make it wait."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tenants import breaker, budgets
+from tenants.models import ApiBreaker, CorpApp, OutgoingCall
+from wecom.client import WeComClient
+from wecom.endpoints import Endpoint
+from wecom.errors import WeComBusy, WeComError, WeComRateLimited, WeComUnavailable, WeComUnknown
+from wecom.exchange import Exchange
+
+PATIENCE = {OutgoingCall.Priority.WELCOME: 3.0, OutgoingCall.Priority.INTERACTIVE: 2.0}
+BULK_PATIENCE = 5.0
+
+
+class HeldBack(WeComRateLimited):
+    """We did not call: our own budget is used up, or the API rests. `wait` says for how many seconds."""
+
+    wait: float = 1.0
+
+
+def held_back(api: str, wait: float, why: str) -> HeldBack:
+    error = HeldBack(45009, why, api)
+    error.wait = wait
+    return error
+
+
+def refuse_resting(app: CorpApp, api: str, priority: int) -> None:
+    rest = breaker.rest_of(app, api, urgent=priority == OutgoingCall.Priority.WELCOME)
+    if rest > 0:
+        raise held_back(api, rest, "this API rests after WeCom limited it or failed")
+
+
+def gate_for(app: CorpApp, priority: int, *, patience: float | None = None) -> Callable[[str], None]:
+    """What a client asks before each request: its share of the budget."""
+    wait_at_most = PATIENCE.get(OutgoingCall.Priority(priority), BULK_PATIENCE) if patience is None else patience
+    bulk = priority >= OutgoingCall.Priority.NOTICE
+
+    def gate(api: str) -> None:
+        if api == "gettoken":
+            refuse_resting(app, api, priority)
+        end = time.monotonic() + wait_at_most
+        while (wait := budgets.take(app.corp_id, api, bulk=bulk)) > 0:
+            if time.monotonic() + wait > end:
+                raise held_back(api, wait, "our budget of calls is used up")
+            time.sleep(min(wait, 0.5))
+
+    return gate
+
+
+class GuardedClient(WeComClient):
+    """A client whose failures open the breaker of the API and whose successes close it."""
+
+    def watch(self, app: CorpApp, priority: int) -> "GuardedClient":
+        self._exchange = GuardedExchange(self._exchange, app, priority)
+        return self
+
+
+class GuardedExchange(Exchange):
+    """The exchange of a client, with the breaker told how each call ended."""
+
+    def __init__(self, inner: Exchange, app: CorpApp, priority: int) -> None:
+        self.__dict__.update(inner.__dict__)
+        self._guarded = app
+        self._priority = priority
+
+    def perform(
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, object] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> dict[str, Any]:
+        refuse_resting(self._guarded, endpoint.api, self._priority)  # once a call: a renewed token is the same probe
+        try:
+            answer = super().perform(endpoint, params, body, timeout)
+        except HeldBack:
+            raise
+        except WeComError as error:
+            note_failure(self._guarded, error)
+            raise
+        breaker.close(self._guarded, endpoint.api)
+        return answer
+
+
+def note_failure(app: CorpApp, error: WeComError) -> None:
+    """Limits and outages rest the API; a refusal is an answer, so WeCom is there."""
+    if isinstance(error, WeComRateLimited):
+        budgets.slow_down(app.corp_id, error.call)
+        breaker.trip(app, error.call, ApiBreaker.Reason.LIMITED)
+    elif isinstance(error, WeComBusy):
+        return
+    elif isinstance(error, WeComUnavailable):
+        if error.code <= 0 or 500 <= error.code < 600:
+            breaker.trip(app, error.call, ApiBreaker.Reason.OUTAGE)
+    elif isinstance(error, WeComUnknown):
+        if 500 <= error.code < 600:
+            breaker.trip(app, error.call, ApiBreaker.Reason.OUTAGE)
+    else:
+        breaker.close(app, error.call)

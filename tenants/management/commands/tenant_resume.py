@@ -1,0 +1,18 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from tenants import closing
+from tenants.commands import Command as TenantsCommand
+from tenants.provision import tenant_by_schema
+
+
+class Command(TenantsCommand):
+    help = "Opens a suspended tenant again."
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("schema")
+
+    def run(self, options: dict[str, Any]) -> Any:
+        tenant = tenant_by_schema(options["schema"])
+        closing.resume(tenant, by="command line")
+        return {"schema": tenant.schema_name, "status": tenant.status}
