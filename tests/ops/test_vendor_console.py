@@ -1,0 +1,224 @@
+"""The vendor console: who gets in, what is shown, what may be done, and that no secret leaves it."""
+
+import pyotp
+import pytest
+from django.urls import reverse
+
+from accounts.models import Operator
+from scrm.management.commands.ops_user_create import add_second_factor
+from scrm.opening import create_operator
+from tenants.keys import unseal
+from tenants.models import Credential, Domain, Job, OutgoingCall, Receiver, ReceiverKey, Tenant, VendorAudit
+from tenants.rotation import place_of
+from tests.cast import ACME
+
+URLS = "scrm.urls_ops"
+PAGES = [
+    "index",
+    "tenants_tenant_changelist",
+    "tenants_domain_changelist",
+    "tenants_domain_add",
+    "tenants_corpapp_changelist",
+    "tenants_receiver_changelist",
+    "scrm_inboxrow_changelist",
+    "tenants_outgoingcall_changelist",
+    "tenants_job_changelist",
+    "tenants_vendoraudit_changelist",
+    "password_change",
+]
+
+
+def at(name, *arguments):
+    return reverse(f"admin:{name}", urlconf=URLS, args=arguments)
+
+
+@pytest.fixture
+def root(platform):
+    with platform:
+        operator, _ = create_operator("root", name="平台管理员", role="owner")
+        operator.must_change_password = False
+        operator.set_password("correct horse battery")
+        operator.save()
+    return operator
+
+
+def sign_in(client, **fields):
+    return client.post(at("login"), {"username": "root", "password": "correct horse battery", **fields})
+
+
+@pytest.fixture
+def ops(ops_client, root):
+    assert sign_in(ops_client).status_code == 302
+    return ops_client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_loads_for_the_vendor_and_for_nobody_else(ops, page, acme, globex):
+    assert ops.get(at(page)).status_code == 200
+    ops.logout()
+    answer = ops.get(at(page))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(at("login"))
+
+
+def test_the_first_page_tells_how_each_company_is_doing(ops, acme, globex):
+    page = ops.get(at("index")).content.decode()
+
+    assert "艾可美美妆" in page
+    assert "环球优选" in page
+
+
+def test_a_wrong_password_five_times_locks(ops_client, root):
+    for _ in range(5):
+        assert "不正确" in sign_in(ops_client, password="wrong").content.decode()
+    assert "锁定" in sign_in(ops_client).content.decode()
+
+
+def test_whoever_has_a_second_factor_needs_its_code(ops_client, root, platform):
+    with platform:
+        secret = pyotp.parse_uri(add_second_factor(root)).secret
+
+    assert sign_in(ops_client).status_code == 200
+    assert sign_in(ops_client, code="000000").status_code == 200
+    assert sign_in(ops_client, code=pyotp.TOTP(secret).now()).status_code == 302
+
+
+def test_a_member_of_staff_of_the_platform_without_a_role_does_not_get_in(ops_client, root, platform):
+    with platform:
+        Operator.objects.filter(pk=root.pk).update(role="staff")
+
+    assert sign_in(ops_client).status_code == 200
+
+
+def test_an_operator_of_a_company_does_not_get_in(ops_client, acme, platform):
+    with acme:
+        operator = Operator(username="root", name="x", role="owner", scope="all")
+        operator.set_password("correct horse battery")
+        operator.save()
+
+    assert sign_in(ops_client).status_code == 200
+
+
+def test_a_companys_host_does_not_show_the_vendor_console(acme_client):
+    assert acme_client.get("/tenants/tenant/").status_code == 404
+
+
+def test_a_given_password_is_changed_first(ops_client, root, platform):
+    with platform:
+        Operator.objects.filter(pk=root.pk).update(must_change_password=True)
+    sign_in(ops_client)
+
+    assert ops_client.get(at("index"))["Location"] == at("password_change")
+    new = "another horse battery 7"
+    form = {"old_password": "correct horse battery", "new_password1": new, "new_password2": new}
+    assert ops_client.post(at("password_change"), form).status_code == 302
+    assert ops_client.get(at("index")).status_code == 200
+
+
+def test_only_this_host_relaxes_the_content_policy(ops):
+    policy = ops.get(at("index"))["Content-Security-Policy"]
+
+    assert "script-src 'self' 'unsafe-eval';" in policy + ";"
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_a_company_is_suspended_and_resumed_and_it_is_audited(ops, acme):
+    for action, status in (("suspend", "suspended"), ("resume", "active")):
+        ops.post(at("tenants_tenant_changelist"), {"action": action, "_selected_action": [acme.pk]})
+        assert Tenant.objects.get(pk=acme.pk).status == status
+
+    audited = VendorAudit.objects.filter(tenant=acme).order_by("pk").values_list("actor", "action")
+    assert list(audited) == [("ops:root", "tenant_suspended"), ("ops:root", "tenant_resumed")]
+
+
+def test_plan_and_seats_are_changed_and_the_rest_is_not(ops, acme):
+    form = {"name": "艾可美", "plan": "enterprise", "seats": "200", "schema_name": "evil", "status": "suspended"}
+    for inline in ("domains", "apps", "domain_files"):
+        form |= {f"{inline}-TOTAL_FORMS": "0", f"{inline}-INITIAL_FORMS": "0"}
+    assert ops.post(at("tenants_tenant_change", acme.pk), form).status_code == 302
+
+    acme.refresh_from_db()
+    assert (acme.name, acme.plan, acme.seats) == ("艾可美", "enterprise", 200)
+    assert (acme.schema_name, acme.status) == ("acme", "active")
+    assert VendorAudit.objects.get(action="tenant_changed").detail["seats"] == 200
+
+
+def test_no_page_deletes_a_company(ops, acme):
+    assert ops.post(at("tenants_tenant_delete", acme.pk), {"post": "yes"}).status_code == 403
+
+
+def test_a_domain_is_added_and_a_wrong_one_is_not(ops, acme):
+    for host, status in (("SCRM.Example.com", 302), ("http://x/", 200), ("globex.localhost", 200)):
+        form = {"tenant": acme.pk, "domain": host}
+        assert ops.post(at("tenants_domain_add"), form).status_code == status
+
+    assert Domain.objects.filter(tenant=acme, domain="scrm.example.com", is_primary=False).exists()
+
+
+def test_a_secret_is_replaced_and_never_shown(ops, acme):
+    app = acme.apps.get()
+    page = at("tenants_corpapp_change", app.pk)
+    shown = ops.get(page).content.decode()
+    assert ACME.wecom.agent_secret not in shown
+    assert "应用 Secret v1" in shown
+
+    assert ops.post(page, {"name": "客户管理", "new_app_secret": "brand-new-secret-1"}).status_code == 302
+
+    new = Credential.objects.get(app=app, kind="app_secret", retired_at=None)
+    assert new.version == 2
+    assert unseal(acme.pk, place_of(new, "sealed"), new.sealed) == b"brand-new-secret-1"
+    assert Credential.objects.filter(app=app, kind="contact_secret", retired_at=None).count() == 1
+    assert "brand-new-secret-1" not in ops.get(page).content.decode()
+    assert "brand-new" not in str(VendorAudit.objects.get(action="secret_replaced").detail)
+
+
+def test_the_key_of_a_receiver_is_replaced_whole(ops, acme):
+    receiver = Receiver.objects.get(tenant=acme)
+    page = at("tenants_receiver_change", receiver.pk)
+    shown = ops.get(page).content.decode()
+    assert f"/wecom/callback/{receiver.public_id}/" in shown
+    assert ACME.wecom.token not in shown
+    assert ACME.wecom.aes_key not in shown
+
+    for form in (
+        {"new_token": "abc"},
+        {"new_token": "abc", "new_aes_key": "short"},
+        {"new_token": "a b", "new_aes_key": "k" * 43},
+    ):
+        assert ops.post(page, form).status_code == 200
+    assert ops.post(page, {"new_token": "abc", "new_aes_key": "k" * 43}).status_code == 302
+
+    assert [key.version for key in ReceiverKey.objects.filter(receiver=receiver).order_by("version")] == [1, 2]
+
+
+@pytest.fixture
+def dead_call(acme):
+    return OutgoingCall.objects.create(
+        tenant=acme,
+        app=acme.apps.get(),
+        idem_key="tag:1",
+        api="externalcontact/mark_tag",
+        purpose="tests",
+        body=b"sealed",
+        state="dead",
+        due_at="2026-01-01T00:00Z",
+        result_message="no right",
+    )
+
+
+def test_a_call_that_failed_is_sent_again(ops, acme, dead_call):
+    assert "no right" in ops.get(at("tenants_outgoingcall_changelist")).content.decode()
+
+    ops.post(at("tenants_outgoingcall_changelist"), {"action": "retry", "_selected_action": [dead_call.pk]})
+
+    dead_call.refresh_from_db()
+    assert dead_call.state == "pending"
+    assert VendorAudit.objects.get(action="outbox_retried").detail == {"ids": [dead_call.pk], "count": 1}
+
+
+def test_rows_are_shown_and_not_changed(ops, acme, dead_call):
+    job = Job.objects.create(tenant=acme, kind="sync")
+    for name, row in (("tenants_outgoingcall", dead_call), ("tenants_job", job)):
+        page = at(f"{name}_change", row.pk)
+        assert ops.get(page).status_code == 200
+        assert ops.post(page, {"state": "ok"}).status_code == 403
