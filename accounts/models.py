@@ -2,15 +2,18 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.models import TenantModel
+from tenants.models import TenantModel, TenantQuerySet
 
 
 class OperatorManager(BaseUserManager["Operator"]):
+    def get_queryset(self) -> TenantQuerySet["Operator"]:
+        return TenantQuerySet(self.model, using=self._db)
+
     def get_by_natural_key(self, username: str | None) -> "Operator":
         return self.get(username__iexact=username)
 
@@ -39,14 +42,12 @@ class Operator(AbstractBaseUser, TenantModel):
     totp_sealed = models.BinaryField(null=True)
     totp_confirmed_at = models.DateTimeField(null=True)
     totp_last_step = models.BigIntegerField(null=True)  # a code is accepted once
-    failed_logins = models.PositiveSmallIntegerField(default=0)
-    locked_until = models.DateTimeField(null=True)
     must_change_password = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS = ["name"]
-    objects = OperatorManager()
+    objects = OperatorManager()  # type: ignore[assignment,misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["username"], name="operator_username_once")]
@@ -57,5 +58,35 @@ class Operator(AbstractBaseUser, TenantModel):
         return self.name or self.username
 
     @property
-    def is_locked(self) -> bool:
-        return self.locked_until is not None and self.locked_until > timezone.now()
+    def has_second_factor(self) -> bool:
+        return self.totp_confirmed_at is not None
+
+    @property
+    def should_add_second_factor(self) -> bool:
+        """Owners and administrators see everything: their password alone is too little."""
+        return self.role in {self.Role.OWNER, self.Role.ADMIN} and not self.has_second_factor
+
+    @property
+    def owes_second_factor(self) -> bool:
+        """No other page opens before it is set up."""
+        return settings.SECOND_FACTOR_REQUIRED and self.should_add_second_factor
+
+    def may_manage(self, other: "Operator") -> bool:
+        """Owners manage everyone, administrators everyone but owners; nobody changes the own role."""
+        if not self.is_active or other.pk == self.pk:
+            return False
+        return self.role == self.Role.OWNER or (self.role == self.Role.ADMIN and other.role != self.Role.OWNER)
+
+    @property
+    def grantable_roles(self) -> list["Operator.Role"]:
+        roles = {self.Role.OWNER: [*self.Role], self.Role.ADMIN: [self.Role.ADMIN, self.Role.STAFF]}
+        return roles.get(self.Role(self.role), [])
+
+
+class SignInFailures(TenantModel):
+    """Wrong passwords and codes of a short while, by account name and by address."""
+
+    subject = models.CharField(max_length=80, unique=True)  # "user:<name>" or "ip:<address>"
+    count = models.PositiveSmallIntegerField(default=0)
+    since = models.DateTimeField()
+    locked_until = models.DateTimeField(null=True)

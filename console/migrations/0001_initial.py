@@ -4,27 +4,25 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('actor', models.CharField(max_length=80)),
-                ('action', models.CharField(max_length=48)),
-                ('target', models.CharField(blank=True, max_length=160)),
-                ('detail', models.JSONField(default=dict)),
-                ('ip', models.GenericIPAddressField(null=True)),
-                ('at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("actor", models.CharField(max_length=80)),
+                ("action", models.CharField(max_length=48)),
+                ("target", models.CharField(blank=True, max_length=160)),
+                ("detail", models.JSONField(default=dict)),
+                ("ip", models.GenericIPAddressField(null=True)),
+                ("at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['-at', '-id'], name='audit_recent')],
+                "indexes": [models.Index(fields=["-at", "-id"], name="audit_recent")],
             },
         ),
     ]

@@ -1,0 +1,156 @@
+"""How the console writes things: times, numbers, people, tags, states, icons. Formatting only."""
+
+import zlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+TONES = ("blue", "green", "amber", "purple", "teal", "rose", "indigo", "slate")
+STATE_TONES = {
+    **dict.fromkeys(("done", "ok", "active", "sent", "processed"), "good"),
+    **dict.fromkeys(("new", "queued", "pending", "ready", "draft"), "calm"),
+    **dict.fromkeys(("running", "sending", "processing", "retry"), "busy"),
+    **dict.fromkeys(("parked", "unknown", "waiting", "suspended", "expired", "maintenance"), "warn"),
+    **dict.fromkeys(("dead", "failed", "refused", "rejected", "error"), "bad"),
+    **dict.fromkeys(("cancelled", "ignored", "skipped", "off", "left", "ended"), "off"),
+}
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """A line icon of the sprite; with a label it speaks, without one it is decoration."""
+    voice = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', voice, static("vendor/icons.svg"), name)
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """2026-11-21 15:30, in the tenant's zone."""
+    return timezone.localtime(value).strftime("%Y-%m-%d %H:%M") if value else "—"
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString:
+    """Words like 3 分钟前 within a day, the date after; the exact moment on hover and for machines."""
+    if value is None:
+        return SafeString('<span class="text-faint">—</span>')
+    exact = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', exact.isoformat(), exact.strftime("%Y-%m-%d %H:%M:%S"), since(value)
+    )
+
+
+def since(value: datetime) -> str:
+    """The words of `ago`, for a moment in the past or the near future."""
+    passed = timezone.now() - value
+    if timedelta(0) <= passed < timedelta(minutes=1):
+        return _("刚刚")
+    if timedelta(0) <= passed < timedelta(hours=1):
+        minutes = int(passed.total_seconds() // 60)
+        return ngettext("%(n)d 分钟前", "%(n)d 分钟前", minutes) % {"n": minutes}
+    if timedelta(0) <= passed < timedelta(days=1):
+        hours = int(passed.total_seconds() // 3600)
+        return ngettext("%(n)d 小时前", "%(n)d 小时前", hours) % {"n": hours}
+    return moment(value)
+
+
+@register.filter
+def clock(value: datetime | None) -> str:
+    """10:32 today, with the date on another day."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return local.strftime("%H:%M" if local.date() == timezone.localdate() else "%Y-%m-%d %H:%M")
+
+
+# -- numbers -----------------------------------------------------------------------------------------------------------
+
+
+@register.filter
+def amount(value: int | None) -> str:
+    """2,013"""
+    return "—" if value is None else f"{value:,}"
+
+
+@register.filter
+def percent(done: int, total: int | None) -> int:
+    """Whole percent; 100 only when all is done."""
+    return 0 if not total else min(100, done * 100 // total)
+
+
+# -- people and tags ---------------------------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("console/kit/avatar.html")
+def avatar(name: str, picture: str = "", size: str = "") -> dict[str, Any]:
+    """The picture, or the last two characters of a Chinese name, or the initials of another, on a colour of its own."""
+    return {"picture": picture, "initials": initials(name), "tone": tone(name), "size": size}
+
+
+def initials(name: str) -> str:
+    name = name.strip()
+    if not name:
+        return "?"
+    if ord(name[0]) >= 0x2E80:
+        return name[-2:] if len(name) <= 4 else name[:2]
+    words = name.split()
+    return (words[0][0] + (words[1][0] if len(words) > 1 else "")).upper()
+
+
+@register.filter
+def tone(key: Any) -> str:
+    """The same colour for the same key, always: a tag group, a person."""
+    return TONES[zlib.crc32(str(key).encode()) % len(TONES)]
+
+
+@register.inclusion_tag("console/kit/chip.html")
+def chip(label: Any, group: Any = "", url: str = "", title: Any = "") -> dict[str, Any]:
+    """A tag; all the tags of a group share a colour."""
+    return {"label": label, "tone": tone(group or label), "url": url, "title": title or group}
+
+
+@register.inclusion_tag("console/kit/state.html")
+def state(value: str, label: Any = "") -> dict[str, Any]:
+    """A badge with a dot: the colour follows the state's name, the words are always there."""
+    return {"tone": STATE_TONES.get(str(value), "calm"), "label": label or value}
+
+
+@register.inclusion_tag("console/kit/stat.html")
+def stat(
+    label: Any, value: int | None, url: str = "", note: Any = "", icon: str = "", tone: str = "blue"
+) -> dict[str, Any]:
+    """A number that opens the list behind it."""
+    return {"label": label, "value": value, "url": url, "note": note, "icon": icon, "tone": tone}
+
+
+@register.inclusion_tag("console/kit/copy.html")
+def copyable(value: Any, label: Any = "", secret: bool = False) -> dict[str, Any]:
+    """A value to carry into WeCom's own pages, with a button that copies it."""
+    return {"value": value, "label": label, "secret": secret}
+
+
+# -- forms and lists ---------------------------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("console/kit/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """Label, input, help and error of one form field, tied together for those who listen."""
+    widget = bound.field.widget
+    return {
+        "field": bound,
+        "is_check": isinstance(widget, CheckboxInput),
+        "is_group": getattr(widget, "use_fieldset", False),
+    }

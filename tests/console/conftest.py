@@ -1,0 +1,3 @@
+from tests.browser import console
+
+__all__ = ["console"]
