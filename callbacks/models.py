@@ -19,8 +19,8 @@ class InboxEvent(models.Model):
         DEAD = "dead", _("处理失败")
         IGNORED = "ignored", _("已忽略")
 
-    pk = models.CompositePrimaryKey("event_day", "id")
-    id = models.BigIntegerField(editable=False)
+    # the table's key is (event_day, id), as its partitions demand; the id alone is unique, too
+    id = models.BigIntegerField(primary_key=True, editable=False)
     event_day = models.DateField()
     dedupe_key = models.BinaryField()
     tenant_id = models.IntegerField()

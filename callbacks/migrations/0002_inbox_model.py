@@ -5,40 +5,51 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('callbacks', '0001_inbox'),
+        ("callbacks", "0001_inbox"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InboxEvent',
+            name="InboxEvent",
             fields=[
-                ('pk', models.CompositePrimaryKey('event_day', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.BigIntegerField(editable=False)),
-                ('event_day', models.DateField()),
-                ('dedupe_key', models.BinaryField()),
-                ('tenant_id', models.IntegerField()),
-                ('receiver_id', models.UUIDField()),
-                ('key_version', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=80)),
-                ('lane', models.PositiveSmallIntegerField()),
-                ('urgent', models.BooleanField(default=False)),
-                ('suspect', models.BooleanField(default=False)),
-                ('status', models.CharField(choices=[('new', '待处理'), ('done', '已处理'), ('parked', '等待修复配置'), ('dead', '处理失败'), ('ignored', '已忽略')], default='new', max_length=8)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('event_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('last_error', models.CharField(blank=True, max_length=300)),
-                ('body', models.BinaryField()),
+                ("id", models.BigIntegerField(editable=False, primary_key=True, serialize=False)),
+                ("event_day", models.DateField()),
+                ("dedupe_key", models.BinaryField()),
+                ("tenant_id", models.IntegerField()),
+                ("receiver_id", models.UUIDField()),
+                ("key_version", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=80)),
+                ("lane", models.PositiveSmallIntegerField()),
+                ("urgent", models.BooleanField(default=False)),
+                ("suspect", models.BooleanField(default=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("new", "待处理"),
+                            ("done", "已处理"),
+                            ("parked", "等待修复配置"),
+                            ("dead", "处理失败"),
+                            ("ignored", "已忽略"),
+                        ],
+                        default="new",
+                        max_length=8,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("event_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("last_error", models.CharField(blank=True, max_length=300)),
+                ("body", models.BinaryField()),
             ],
             options={
-                'db_table': 'callbacks_inbox',
-                'managed': False,
+                "db_table": "callbacks_inbox",
+                "managed": False,
             },
         ),
     ]

@@ -1,0 +1,136 @@
+"""Handles a tenant's events: a batch of a lane at a time, in order, all effects in the transaction that marks them."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
+
+from callbacks.stored import Item, Row, due, event_of, mark_done, mark_failed
+from tenants import keys
+from tenants.events import EVENT_OWNERS, Owner, Reading
+from tenants.models import Tenant
+from wecom.errors import BadCallback, WeComError
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+UNHANDLED = "no handler"
+LOCK_CLASS = 0x1B0C  # of the advisory locks of lanes
+CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: the same once more is right
+MAX_CONFLICTS = 3
+
+
+def drain(tenant_id: int, lane: int, *, seconds: float = float("inf")) -> int:
+    """Handles what is due in a lane, until nothing is left or the time is up; how many rows were looked at.
+
+    Two workers never share a lane: a lock of the session gives the order, and falls with a worker that dies.
+    """
+    tenant = Tenant.objects.filter(pk=tenant_id, status=Tenant.Status.ACTIVE).first()
+    if tenant is None:
+        return 0
+    handled = 0
+    end = time.monotonic() + seconds
+    with tenant:
+        while True:
+            with _lane(tenant_id, lane) as mine:
+                while mine and (rows := due(tenant_id, lane, BATCH)):
+                    _handle(rows)
+                    handled += len(rows)
+                    if time.monotonic() >= end:
+                        return handled
+            # an event that came after the last look and whose wake-up met our lock would wait for the poller
+            if not mine or not due(tenant_id, lane, 1):
+                return handled
+
+
+@contextmanager
+def _lane(tenant_id: int, lane: int) -> Iterator[bool]:
+    place = [LOCK_CLASS, tenant_id * 8 + lane]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", place)
+        mine = bool(cursor.fetchone()[0])
+    try:
+        yield mine
+    finally:
+        if mine:
+            with suppress(Error), connection.cursor() as cursor:  # a broken session holds no lock any more
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", place)
+
+
+def _handle(rows: Sequence[Row]) -> None:
+    groups: dict[str, list[Item]] = {}
+    unreadable: list[tuple[Row, Exception]] = []
+    for row in rows:
+        try:
+            item = Item(row, event_of(row))
+        except (BadCallback, keys.KeyFault) as error:
+            unreadable.append((row, error))
+        else:
+            groups.setdefault(item.event.name, []).append(item)
+    if unreadable:
+        mark_failed(unreadable)
+    for name, items in groups.items():
+        owner = EVENT_OWNERS.get(name)
+        if owner is None:
+            mark_done(items, UNHANDLED)
+        else:
+            _handle_owned(owner, items)
+
+
+def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
+    """Reads from WeCom, then applies. Whatever fails for one event is found by halves, and the others go through."""
+    try:
+        reading = owner.read([item.event for item in items]) if owner.read else Reading()
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise  # the database is away, or our time is up: nothing is wrong with the events
+    except WeComError as error:
+        mark_failed([(item.row, error) for item in items])
+        return
+    except Exception as error:  # noqa: BLE001  whatever a handler does wrong
+        if len(items) > 1:
+            for half in _halves(items):
+                _handle_owned(owner, half)
+        else:
+            _poison(items[0], error)
+        return
+    failed = [(item.row, reading.errors[key]) for item in items if (key := item.event.order_key) in reading.errors]
+    if failed:
+        mark_failed(failed)
+        items = [item for item in items if item.event.order_key not in reading.errors]
+    if items:
+        _apply(owner, items, reading)
+
+
+def _apply(owner: Owner, items: Sequence[Item], reading: Reading, conflicts: int = 0) -> None:
+    try:
+        with transaction.atomic():
+            taken = mark_done(items)
+            if taken:
+                owner.apply([item.event for item in items if item.row.id in taken], reading)
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.__cause__, "pgcode", None) not in CONFLICTS or conflicts >= MAX_CONFLICTS:
+            raise
+        _apply(owner, items, reading, conflicts + 1)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever a handler does wrong
+        if len(items) > 1:
+            for half in _halves(items):
+                _apply(owner, half, reading)
+        else:
+            _poison(items[0], error)
+
+
+def _halves(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
+    middle = len(items) // 2
+    return items[:middle], items[middle:]
+
+
+def _poison(item: Item, error: Exception) -> None:
+    log.error(
+        "event failed", event_name=item.event.key, inbox_id=item.row.id, attempt=item.row.attempts, exc_info=error
+    )
+    mark_failed([(item.row, error)])

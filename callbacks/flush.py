@@ -1,0 +1,165 @@
+"""Group commit: one thread per process writes whatever arrived during the previous commit, then releases who waits."""
+
+import enum
+import os
+import threading
+import time
+from queue import Empty, SimpleQueue
+
+import psycopg2
+import structlog
+
+from callbacks import spool
+from callbacks.insert import Inserter
+from callbacks.record import Record
+from callbacks.wake import waker
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+MAX_WAITING = 1_000
+WAIT_SECONDS = 3.0  # WeCom hangs up after five
+RETRY_SECONDS = 1.0  # between two attempts to reach Postgres; meanwhile the spool takes everything
+MARK_SECONDS = 30.0  # how exactly a receiver knows its last event
+
+HEARD = "UPDATE public.tenants_receiver SET last_event_at = now() WHERE id = ANY(%s::uuid[])"
+VERIFIED = "UPDATE public.tenants_receiver SET verified_at = now() WHERE id = ANY(%s::uuid[])"
+
+
+class Outcome(enum.Enum):
+    STORED = "stored"
+    SPOOLED = "spooled"
+    FAILED = "failed"
+    FULL = "full"
+    TIMED_OUT = "timed out"
+
+
+class _Waiter:
+    """One caller. Its lock is taken until the outcome is known; a caller that left hurts nobody."""
+
+    __slots__ = ("done", "outcome", "record")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.outcome: Outcome | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def settle(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+            self.done.release()
+
+
+class Flusher:
+    """The process's one writer. It starts with the first callback, in the process that serves it."""
+
+    def __init__(self) -> None:
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._inserter = Inserter()
+        self._spool = spool.Spool()
+        self._down_until = 0.0
+        self._verified: set[str] = set()
+        self._marked: dict[str, float] = {}
+
+    def store(self, record: Record) -> Outcome:
+        """Returns when the record is on disk, or is known not to be."""
+        if self._thread is None:
+            self.start()
+        if self._queue.qsize() >= MAX_WAITING:
+            return Outcome.FULL
+        waiter = _Waiter(record)
+        self._queue.put(waiter)
+        waiter.done.acquire(timeout=WAIT_SECONDS)
+        return waiter.outcome or Outcome.TIMED_OUT
+
+    def start(self) -> None:
+        """Ahead of the first callback where possible, so that it does not wait for a connection."""
+        with self._starting:
+            if self._thread is None:
+                spool.recover_soon()
+                thread = threading.Thread(target=self._run, name="inbox-flusher", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def note_verified(self, receiver_id: str) -> None:
+        """Written by the flusher's thread: WeCom's second must not wait for it."""
+        if self._thread is None:
+            self.start()
+        self._verified.add(receiver_id)
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            try:
+                if batch:
+                    self._flush(batch)
+                self._mark(batch)
+            except Exception:
+                log.exception("inbox flusher")
+            for waiter in batch:
+                waiter.settle(Outcome.FAILED)
+
+    def _take(self) -> list[_Waiter]:
+        """Waits for one, then takes all that are there."""
+        first = self._queue.get()
+        batch = [] if first is None else [first]
+        try:
+            while len(batch) < BATCH:
+                if (waiter := self._queue.get_nowait()) is not None:
+                    batch.append(waiter)
+        except Empty:
+            pass
+        return batch
+
+    def _flush(self, batch: list[_Waiter]) -> None:
+        refused: list[Record] = []
+        outcome = self._write([waiter.record for waiter in batch], refused)
+        for waiter in batch:
+            waiter.settle(Outcome.FAILED if refused and waiter.record in refused else outcome)
+        if outcome is Outcome.STORED:
+            waker.wake([waiter.record for waiter in batch])
+
+    def _write(self, records: list[Record], refused: list[Record]) -> Outcome:
+        if time.monotonic() >= self._down_until:
+            try:
+                refused += self._inserter.insert(records)
+            except psycopg2.Error as error:
+                self._inserter.close()
+                self._down_until = time.monotonic() + RETRY_SECONDS
+                log.error("inbox not reachable, spooling", error=str(error).strip()[:200])
+            else:
+                if self._spool.used:  # Postgres is back: what was spooled follows while new ones go straight in
+                    self._spool.release()
+                    spool.recover_soon()
+                return Outcome.STORED
+        try:
+            self._spool.append(records)
+        except spool.SpoolFailed:
+            log.exception("callbacks can be stored nowhere")
+            return Outcome.FAILED
+        return Outcome.SPOOLED
+
+    def _mark(self, batch: list[_Waiter]) -> None:
+        """A receiver tells when it last heard of WeCom, for the page of the connection. Not worth a retry."""
+        now = time.monotonic()
+        heard = {waiter.record.receiver_id for waiter in batch if waiter.outcome is Outcome.STORED}
+        heard = {name for name in heard if now - self._marked.get(name, -MARK_SECONDS) >= MARK_SECONDS}
+        verified, self._verified = self._verified, set()
+        for statement, names in ((HEARD, heard), (VERIFIED, verified)):
+            if names:
+                try:
+                    self._inserter.execute(statement, (list(names),))
+                except psycopg2.Error:
+                    log.warning("receiver not marked", exc_info=True)
+        self._marked.update(dict.fromkeys(heard, now))
+
+
+flusher = Flusher()

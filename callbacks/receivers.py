@@ -1,0 +1,146 @@
+"""Who is meant by a callback URL, and with which keys: from memory, as the door must not wait for a query."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.db import Error, close_old_connections
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants import keys
+from tenants.models import Receiver, ReceiverKey, Tenant
+from wecom.crypto import CallbackCrypto, Opened
+from wecom.errors import BadCallback
+
+log = structlog.get_logger(__name__)
+
+FRESH_SECONDS = 60.0
+ABSENT_SECONDS = 5.0  # an id is asked for by strangers only: one that was just made is unknown to everybody
+RETRY_SECONDS = 1.0  # between two questions to a database that is away
+RELOAD_SECONDS = 2.0  # keys may have been changed a moment ago: look again, but a forger costs one query in this time
+MAX_ABSENT = 10_000
+GRACE = timedelta(hours=1)
+
+
+class ReceiversUnavailable(Exception):
+    """The database is away, or our own keys are, and this process never saw the receiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """A receiver with its keys ready to use, newest first."""
+
+    receiver_id: str
+    tenant_id: int
+    schema: str
+    active: bool
+    suite_id: str
+    keys: tuple[tuple[int, CallbackCrypto], ...]
+
+    def open(self, query: Mapping[str, str], body: bytes) -> tuple[int, Opened]:
+        """The content and the version of the key that opened it."""
+        refused = BadCallback("receiver without keys")
+        for version, crypto in self.keys:
+            try:
+                return version, crypto.open(query, body)
+            except BadCallback as error:
+                refused = error
+        raise refused
+
+    def echo(self, query: Mapping[str, str]) -> str:
+        refused = BadCallback("receiver without keys")
+        for _version, crypto in self.keys:
+            try:
+                return crypto.echo(query)
+            except BadCallback as error:
+                refused = error
+        raise refused
+
+
+@dataclass(slots=True)
+class _Entry:
+    keeper: Doorkeeper | None
+    loaded: float
+    good_until: float
+
+
+class Receivers:
+    """Doorkeepers by public id. An entry outlives its minute while the database is away."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._loading = threading.Lock()
+
+    def get(self, public_id: str) -> Doorkeeper | None:
+        entry = self._entries.get(public_id)
+        if entry is not None and time.monotonic() < entry.good_until:
+            return entry.keeper
+        return self._load(public_id, newer_than=time.monotonic() - FRESH_SECONDS)
+
+    def reload(self, public_id: str) -> Doorkeeper | None:
+        """After a signature that did not match: the keys as they stand now, unless they were read just now."""
+        entry = self._entries.get(public_id)
+        age = time.monotonic() - RELOAD_SECONDS
+        if entry is not None and entry.loaded > age:
+            return entry.keeper
+        return self._load(public_id, newer_than=age)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def _load(self, public_id: str, newer_than: float) -> Doorkeeper | None:
+        with self._loading:  # one query however many callers wait for the same receiver
+            entry = self._entries.get(public_id)
+            now = time.monotonic()
+            if entry is not None and entry.loaded > newer_than and now < entry.good_until:
+                return entry.keeper
+            try:
+                keeper = _read(public_id)
+            except (Error, keys.KeyFault):
+                log.warning("receiver not read", exc_info=True)
+                if entry is None or entry.keeper is None:
+                    raise ReceiversUnavailable from None
+                entry.good_until = now + RETRY_SECONDS
+                return entry.keeper
+            if keeper is None and len(self._entries) > MAX_ABSENT:
+                self._entries = {name: kept for name, kept in self._entries.items() if kept.keeper is not None}
+            self._entries[public_id] = _Entry(keeper, now, now + (FRESH_SECONDS if keeper else ABSENT_SECONDS))
+            return keeper
+
+
+def _read(public_id: str) -> Doorkeeper | None:
+    close_old_connections()  # no request cycle of Django does it here
+    try:
+        receiver = Receiver.objects.select_related("tenant", "app").filter(public_id=public_id).first()
+        if receiver is None:
+            return None
+        app = receiver.app
+        return Doorkeeper(
+            receiver_id=str(receiver.pk),
+            tenant_id=receiver.tenant_id,
+            schema=receiver.tenant.schema_name,
+            active=receiver.tenant.status == Tenant.Status.ACTIVE,
+            suite_id=app.suite_id,
+            keys=receiver_keys(receiver, with_retired=False),
+        )
+    finally:
+        close_old_connections()
+
+
+def receiver_keys(receiver: Receiver, *, with_retired: bool) -> tuple[tuple[int, CallbackCrypto], ...]:
+    """The unsealed keys, newest first. Retired ones open what is stored, and for an hour what WeCom still sends: its
+    admin is a page of its own and gets the new keys later than we do."""
+    rows = ReceiverKey.objects.filter(receiver=receiver).order_by("-version")
+    if not with_retired:
+        rows = rows.filter(Q(retired_at=None) | Q(retired_at__gt=timezone.now() - GRACE))
+    addressees = frozenset(name for name in (receiver.app.corp_id, receiver.app.suite_id) if name)
+    found = []
+    for row in rows:
+        token = keys.unseal(receiver.tenant_id, f"tenants_receiverkey|token|{row.pk}", bytes(row.token))
+        aes_key = keys.unseal(receiver.tenant_id, f"tenants_receiverkey|aes_key|{row.pk}", bytes(row.aes_key))
+        found.append((row.version, CallbackCrypto(token.decode(), aes_key.decode(), addressees)))
+    return tuple(found)

@@ -1,0 +1,170 @@
+"""Rows of the inbox as the workers see them: taken in order, opened, settled."""
+
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from callbacks.receivers import receiver_keys
+from tenants import keys
+from tenants.events import NotYet
+from tenants.models import Receiver
+from wecom.crypto import CallbackCrypto
+from wecom.errors import BadCallback, WeComMisconfigured, WeComRefused
+from wecom.events import Event, parse_event
+
+RETRY_DELAYS = (5, 30, 120, 600, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600)  # seconds; then a person must look
+KEYS_FRESH = 60.0
+
+_DUE = """
+SELECT event_day, id, receiver_id, key_version, suspect, attempts, body FROM public.callbacks_inbox
+WHERE tenant_id = %s AND lane = %s AND status = 'new' AND due_at <= now() ORDER BY id LIMIT %s
+"""
+_DONE = """
+UPDATE public.callbacks_inbox SET status = 'done', done_at = now(), last_error = %s
+WHERE event_day = %s AND id = ANY(%s) AND status = 'new' RETURNING id
+"""
+_FAILED = """
+UPDATE public.callbacks_inbox
+SET status = %s, attempts = %s, last_error = %s, due_at = now() + make_interval(secs => %s)
+WHERE event_day = %s AND id = ANY(%s) AND status = 'new'
+"""
+
+
+class Row(NamedTuple):
+    """A stored callback, still sealed."""
+
+    event_day: date
+    id: int
+    receiver_id: UUID
+    key_version: int
+    suspect: bool
+    attempts: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row and the event it held."""
+
+    row: Row
+    event: Event
+
+
+def due(tenant_id: int, lane: int, limit: int) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [tenant_id, lane, limit])
+        return [Row(*values) for values in cursor.fetchall()]
+
+
+class _Keyring:
+    """Keys of receivers, retired ones too, for a minute: a batch is of few receivers."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, tuple[float, dict[int, CallbackCrypto]]] = {}
+
+    def get(self, receiver_id: UUID, version: int) -> CallbackCrypto:
+        now = time.monotonic()
+        found = self._known.get(receiver_id)
+        if found is None or found[0] < now or version not in found[1]:
+            receiver = Receiver.objects.select_related("app").filter(pk=receiver_id).first()
+            if receiver is None:
+                raise BadCallback("the receiver was deleted")
+            found = (now + KEYS_FRESH, dict(receiver_keys(receiver, with_retired=True)))
+            self._known[receiver_id] = found
+        if version not in found[1]:
+            raise BadCallback("the key of this callback was deleted")
+        return found[1][version]
+
+    def clear(self) -> None:
+        self._known.clear()
+
+
+keyring = _Keyring()
+
+
+def event_of(row: Row) -> Event:
+    """The event as it may be applied: of a suspect one only the ids are believed."""
+    opened = keyring.get(row.receiver_id, row.key_version).decrypt_body(bytes(row.body))
+    event = parse_event(opened.plaintext)
+    return as_reread(event) if row.suspect else event
+
+
+_REREAD = {
+    "change_external_contact": "edit_external_contact",
+    "change_external_chat": "update",
+    "change_external_tag": "update",
+    "change_contact": "update_user",
+}
+_IDS = {
+    "ToUserName",
+    "FromUserName",
+    "CreateTime",
+    "MsgType",
+    "Event",
+    "SuiteId",
+    "AuthCorpId",
+    "InfoType",
+    "TimeStamp",
+}
+_IDS |= {"UserID", "ExternalUserID", "ChatId", "Id", "TagType", "StrategyId"}
+
+
+def as_reread(event: Event) -> Event:
+    """A callback of another time may be a captured one: it causes a look at the object in WeCom, and nothing more."""
+    change_type = _REREAD.get(event.name)
+    if change_type is None:
+        raise BadCallback("signed at another time than now, and nothing of it can be read again from WeCom")
+    if event.change_type.endswith("_party"):
+        change_type = "update_party"
+    fields = {name: value for name, value in event.fields.items() if name in _IDS}
+    return replace(event, change_type=change_type, fields=fields | {"ChangeType": change_type})
+
+
+def mark_done(items: Iterable[Item], note: str = "") -> set[int]:
+    """Those that were still open. They stay locked until the transaction ends, so nobody else applies them."""
+    taken: set[int] = set()
+    with connection.cursor() as cursor:
+        for day, ids in _by_day(item.row for item in items).items():
+            cursor.execute(_DONE, [note, day, ids])
+            taken.update(row[0] for row in cursor.fetchall())
+    return taken
+
+
+def mark_failed(failures: Sequence[tuple[Row, Exception]]) -> None:
+    """Each goes its way by the family of its error: tried again later, parked for a person's repair, or buried."""
+    ways: dict[tuple[str, int, str, float], list[Row]] = defaultdict(list)
+    for row, error in failures:
+        ways[_way(row, error)].append(row)
+    with connection.cursor() as cursor:
+        for (status, attempts, text, delay), rows in ways.items():
+            spread = delay * random.uniform(0.9, 1.1)
+            for day, ids in _by_day(rows).items():
+                cursor.execute(_FAILED, [status, attempts, text, spread, day, ids])
+
+
+def _way(row: Row, error: Exception) -> tuple[str, int, str, float]:
+    text = f"{type(error).__name__}: {error}".splitlines()[0].replace("\0", "")[:300]
+    if isinstance(error, WeComMisconfigured | keys.KeyFault):
+        return "parked", row.attempts, text, 0
+    if isinstance(error, NotYet):
+        return "new", row.attempts, "", max((error.until - timezone.now()).total_seconds(), 0)
+    attempts = row.attempts + 1
+    if isinstance(error, BadCallback | WeComRefused) or attempts > len(RETRY_DELAYS):
+        return "dead", attempts, text, 0
+    return "new", attempts, text, RETRY_DELAYS[attempts - 1]
+
+
+def _by_day(rows: Iterable[Row]) -> dict[date, list[int]]:
+    """One statement a day: with the day as a constant Postgres touches one partition."""
+    days: dict[date, list[int]] = defaultdict(list)
+    for row in rows:
+        days[row.event_day].append(row.id)
+    return days
