@@ -4,26 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Welcome',
+            name="Welcome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('reach', models.CharField(choices=[('default', '默认欢迎语')], default='default', max_length=16)),
-                ('text', models.TextField(verbose_name='欢迎语内容')),
-                ('enabled', models.BooleanField(default=True, verbose_name='启用')),
-                ('updated_by', models.CharField(blank=True, max_length=80)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("reach", models.CharField(choices=[("default", "默认欢迎语")], default="default", max_length=16)),
+                ("text", models.TextField(verbose_name="欢迎语内容")),
+                ("enabled", models.BooleanField(default=True, verbose_name="启用")),
+                ("updated_by", models.CharField(blank=True, max_length=80)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('reach', 'default')), fields=('reach',), name='one_default_welcome')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("reach", "default")), fields=("reach",), name="one_default_welcome"
+                    )
+                ],
             },
         ),
     ]

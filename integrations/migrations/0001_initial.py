@@ -5,44 +5,47 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('prefix', models.CharField(max_length=12)),
-                ('digest', models.BinaryField()),
-                ('name', models.CharField(max_length=64, verbose_name='用途')),
-                ('created_by', models.CharField(blank=True, max_length=80)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("prefix", models.CharField(max_length=12)),
+                ("digest", models.BinaryField()),
+                ("name", models.CharField(max_length=64, verbose_name="用途")),
+                ("created_by", models.CharField(blank=True, max_length=80)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('prefix',), name='api_key_prefix_once')],
+                "constraints": [models.UniqueConstraint(fields=("prefix",), name="api_key_prefix_once")],
             },
         ),
         migrations.CreateModel(
-            name='IdempotentRequest',
+            name="IdempotentRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('key', models.CharField(max_length=128)),
-                ('request_hash', models.BinaryField()),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('answer', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('api_key', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.apikey')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("key", models.CharField(max_length=128)),
+                ("request_hash", models.BinaryField()),
+                ("status", models.PositiveSmallIntegerField(null=True)),
+                ("answer", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="integrations.apikey"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('api_key', 'key'), name='idempotent_request_once')],
+                "constraints": [models.UniqueConstraint(fields=("api_key", "key"), name="idempotent_request_once")],
             },
         ),
     ]
