@@ -68,7 +68,11 @@ def reason_of_call(call: OutgoingCall) -> Reason:
     raw = " ".join(filter(None, [str(call.result_code or ""), call.result_message]))
     if call.state == State.IGNORED:
         said = IGNORED.fullmatch(call.note)
-        return Reason(_("已忽略"), f"{said['by']}：{said['reason']}" if said else call.note, raw)
+        return Reason(
+            _("已忽略"),
+            _("%(name)s：%(value)s") % {"name": said["by"], "value": said["reason"]} if said else call.note,
+            raw,
+        )
     if call.state == State.OK:
         return Reason(CALL_WORDS[41051].cause if call.result_code == 41051 else "")
     if call.state == State.UNKNOWN:

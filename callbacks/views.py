@@ -192,8 +192,8 @@ def asked_why(request: HttpRequest, *, title: str, note: str, back_to: str) -> s
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return str(form.cleaned_data["reason"])
-    count = ngettext("共 %(n)d 条", "共 %(n)d 条", len(ids)) % {"n": len(ids)}
-    context = {"title": title, "note": f"{count}。{note}", "form": form, "ids": ids, "submit": _now("忽略")}
+    count = ngettext("共 %(n)d 条。", "共 %(n)d 条。", len(ids)) % {"n": len(ids)}
+    context = {"title": title, "note": f"{count}{note}", "form": form, "ids": ids, "submit": _now("忽略")}
     return drawer(request, "callbacks/_ignore.html", context, wrong=bool(form.errors))
 
 

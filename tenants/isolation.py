@@ -15,6 +15,9 @@ from tenants.recycling import PUBLIC
 log = structlog.get_logger(__name__)
 
 PART = re.compile(r"[\w.@-]{1,255}")
+# every key of ours in Redis: `t:<schema>:…`, where `public` is the platform itself (budgets of WeCom's limits, hosts of
+# nobody), or the queues of Celery, whose messages carry no data but a schema and a lane
+REDIS_KEY = re.compile(r"(?:t:[a-z][a-z0-9_]*:|celery:).+", re.S)
 
 
 class NoTenant(RuntimeError):

@@ -97,6 +97,8 @@ def _park(call: OutgoingCall, error: WeComMisconfigured) -> Verdict:
     """Waits for a person; `due_at` keeps the order in which parked calls are tried by way of trial."""
     if error.code in APP_WIDE and call.app.state != CorpApp.State.BROKEN:
         mark_broken(call.app, error.code, error.call)
+    if call.deadline is not None:  # too late by the time that somebody has mended it
+        return Verdict(State.DEAD, error.code, error.message)
     return Verdict(State.PARKED, error.code, error.message, due_at=timezone.now())
 
 

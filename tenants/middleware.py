@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound, StreamingHttpResponse
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from tenants.db import connection
 from tenants.models import Domain, Tenant
@@ -81,7 +82,7 @@ class TenantByHost:
         if tenant.schema_name == PUBLIC:
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
         elif tenant.status != Tenant.Status.ACTIVE:
-            return closed(tenant)
+            return closed(request, tenant)
         return self._serve(request, tenant)
 
     def _serve(self, request: HttpRequest, tenant: Tenant) -> HttpResponseBase:
@@ -108,8 +109,10 @@ def within(tenant: Tenant, parts: Iterable[bytes]) -> Iterator[bytes]:
         yield part
 
 
-def closed(tenant: Tenant) -> HttpResponse:
-    page = render_to_string("tenants/closed.html", {"tenant": tenant, "suspended": tenant.status == "suspended"})
+def closed(request: HttpRequest, tenant: Tenant) -> HttpResponse:
+    """Says why there is no console now; the language is not known yet this far out."""
+    with translation.override(translation.get_language_from_request(request)):
+        page = render_to_string("tenants/closed.html", {"tenant": tenant, "suspended": tenant.status == "suspended"})
     return HttpResponse(page, status=503, headers={"Retry-After": "600", "Cache-Control": "no-store"})
 
 

@@ -17,7 +17,7 @@ def stage(cursor: Any, table: str, columns: Mapping[str, str], rows: Iterable[Se
     """
     definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({definition}) ON COMMIT DELETE ROWS")
-    cursor.execute(f"DELETE FROM pg_temp.{table}")
+    cursor.execute(f"DELETE FROM pg_temp.{table}")  # noqa: S608
     copy(cursor, f"pg_temp.{table}", columns, rows)
 
 

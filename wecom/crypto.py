@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from wecom.errors import BadCallback
+from wecom.flat import flat_fields
 from wecom.payload import MAX_BYTES, checked, parse_json, parse_xml
 
 __all__ = ["MAX_BYTES", "BadCallback", "CallbackCrypto", "Delivery", "Opened", "read_query"]
@@ -24,6 +25,7 @@ _BLOCK = 32
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 _TIMESTAMP = re.compile(r"[0-9]{1,11}")
 _MAX_QUERY = 8 * 1024
+_MAX_FIELDS = 20
 
 _OTHER = (
     rb"(?:\s*<(?:ToUserName|AgentID)>(?:<!\[CDATA\[[^\]<>&]{0,200}\]\]>|[^\]<>&]{0,200})</(?:ToUserName|AgentID)>)*"
@@ -166,8 +168,16 @@ def read_query(query_string: str) -> dict[str, str]:
     """The parameters of a callback's URL. A name given twice is refused: two readers might choose differently."""
     if len(query_string) > _MAX_QUERY:
         raise BadCallback("query too long")
+    if "%" not in query_string and "+" not in query_string and query_string.isascii():
+        parts = [
+            part.partition("=") for part in query_string.split("&") if part
+        ]  # nothing to decode: as parse_qsl would
+        if len(parts) <= _MAX_FIELDS:
+            plain = {name: value for name, _, value in parts}
+            if len(plain) == len(parts):
+                return plain
     try:
-        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=20, errors="strict")
+        pairs = parse_qsl(query_string, keep_blank_values=True, max_num_fields=_MAX_FIELDS, errors="strict")
     except ValueError:  # too many fields, or not UTF-8
         raise BadCallback("query unreadable") from None
     query = dict(pairs)
@@ -194,6 +204,8 @@ def _encrypted(body: bytes) -> bytes:
         text = next((value for name, value in parse_json(body).items() if name.lower() == "encrypt"), None)
     elif (ordinary := _ORDINARY.fullmatch(body)) is not None:
         return bytes(ordinary[1])
+    elif (flat := flat_fields(body)) is not None:
+        text = flat.get("Encrypt")
     else:
         text = parse_xml(body).findtext("Encrypt")
     if not isinstance(text, str) or not (text := text.strip()):

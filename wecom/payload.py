@@ -8,6 +8,7 @@ import orjson
 from lxml import etree
 
 from wecom.errors import BadCallback
+from wecom.flat import flat_fields
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 10
@@ -21,6 +22,8 @@ LISTED = {"MemChangeList": "Item", "ExtAttr": "Item", "SelectedItems": "Selected
 
 REPEATED = frozenset({"AccountList", "AuthAddOpenKfId", "AuthDelOpenKfId"})
 """Elements that WeCom repeats; a list even when there is one."""
+
+_UNUSUAL = RENAMED.keys() | LISTED.keys() | REPEATED
 
 
 class _Parsers(threading.local):
@@ -97,6 +100,9 @@ def fields_of(body: bytes) -> dict[str, Any]:
     body = checked(body)
     if body[0] == 0x7B:  # {
         return _from_object(parse_json(body), 1)
+    flat = flat_fields(body)
+    if flat is not None and _UNUSUAL.isdisjoint(flat):
+        return flat
     found = _from_element(parse_xml(body), 1)
     if not isinstance(found, dict):
         raise BadCallback("payload without elements")

@@ -2,7 +2,18 @@
 
 from contacts.models.customer import Customer, Follow, FollowTag
 from contacts.models.group import GroupChat, GroupMember
+from contacts.models.listing import ListedPage
 from contacts.models.tag import Tag, TagGroup
 from contacts.models.timeline import TimelineEntry
 
-__all__ = ["Customer", "Follow", "FollowTag", "GroupChat", "GroupMember", "Tag", "TagGroup", "TimelineEntry"]
+__all__ = [
+    "Customer",
+    "Follow",
+    "FollowTag",
+    "GroupChat",
+    "GroupMember",
+    "ListedPage",
+    "Tag",
+    "TagGroup",
+    "TimelineEntry",
+]

@@ -2,8 +2,10 @@
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from contacts.queries import CustomerQuerySet, FollowQuerySet
 from contacts.search import ZhBigrams
 from members.models import Staff
 from tenants.models import TenantModel
@@ -37,8 +39,10 @@ class Customer(TenantModel):
     lost_at = models.DateTimeField(null=True)  # set while no friendship is left
     raw_hash = models.BinaryField(default=b"")
     synced_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True, db_default=models.functions.Now())
-    updated_at = models.DateTimeField(auto_now=True, db_default=models.functions.Now())
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+
+    objects = models.Manager.from_queryset(CustomerQuerySet)()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["external_userid"], name="customer_once")]
@@ -61,8 +65,9 @@ class Follow(TenantModel):
         TRANSFER = "transfer", _("已转交其他员工")
         VANISHED = "vanished", _("企业微信中已不存在")
 
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="follows")
-    staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="follows")
+    # no index of their own: the unique constraint and `follow_of_staff` begin with these columns
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="follows", db_index=False)
+    staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="follows", db_index=False)
     remark = models.CharField(_("备注"), max_length=64, blank=True)
     description = models.CharField(_("描述"), max_length=500, blank=True)
     remark_corp_name = models.CharField(max_length=64, blank=True)
@@ -71,6 +76,7 @@ class Follow(TenantModel):
     state = models.CharField(max_length=64, blank=True)
     oper_userid = models.CharField(max_length=64, blank=True)
     added_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True)  # the newest adding we know of; a deletion before it is history
     half = models.BooleanField(default=False)  # one-way: the customer added, the staff member has not accepted yet
     deleted_by_staff_at = models.DateTimeField(null=True)
     deleted_by_customer_at = models.DateTimeField(null=True)
@@ -78,7 +84,8 @@ class Follow(TenantModel):
     ended_by = models.CharField(max_length=16, choices=EndedBy, blank=True)
     last_event_at = models.DateTimeField(null=True)
     raw_hash = models.BinaryField(default=b"")
-    generation = models.BigIntegerField(default=0)  # the sync job that saw the pair last
+
+    objects = models.Manager.from_queryset(FollowQuerySet)()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["customer", "staff"], name="follow_once")]
@@ -89,7 +96,7 @@ class FollowTag(TenantModel):
     """A corp tag on a friendship: WeCom tags the pair, not the person."""
 
     follow = models.ForeignKey(Follow, on_delete=models.CASCADE, related_name="tag_links")
-    tag = models.ForeignKey("contacts.Tag", on_delete=models.CASCADE, related_name="links")
+    tag = models.ForeignKey("contacts.Tag", on_delete=models.CASCADE, related_name="links", db_index=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tag", "follow"], name="follow_tag_once")]

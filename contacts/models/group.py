@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models.customer import Customer
+from contacts.queries import GroupChatQuerySet
 from members.models import Staff
 from tenants.models import TenantModel
 
@@ -23,7 +24,8 @@ class GroupChat(TenantModel):
     opened_at = models.DateTimeField(null=True)
     dismissed_at = models.DateTimeField(null=True)
     synced_at = models.DateTimeField(null=True)
-    generation = models.BigIntegerField(default=0)
+
+    objects = models.Manager.from_queryset(GroupChatQuerySet)()  # type: ignore[misc]
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chat_id"], name="group_chat_once")]
@@ -40,7 +42,7 @@ class GroupMember(TenantModel):
         STAFF = 1, _("员工")
         OUTSIDER = 2, _("外部联系人")
 
-    chat = models.ForeignKey(GroupChat, on_delete=models.CASCADE, related_name="stays")
+    chat = models.ForeignKey(GroupChat, on_delete=models.CASCADE, related_name="stays", db_index=False)
     member_id = models.CharField(max_length=64)
     kind = models.PositiveSmallIntegerField(choices=Kind)
     customer = models.ForeignKey(Customer, on_delete=models.SET_NULL, null=True, related_name="stays")
@@ -55,3 +57,10 @@ class GroupMember(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chat", "member_id", "joined_at"], name="group_stay_once")]
+        indexes = [
+            models.Index(
+                fields=["member_id"],
+                name="stay_of_stranger",
+                condition=models.Q(customer__isnull=True, kind=2),
+            )
+        ]

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,63 +15,101 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Department',
+            name="Department",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('wecom_id', models.BigIntegerField(unique=True)),
-                ('name', models.CharField(max_length=128, verbose_name='部门名称')),
-                ('parent_wecom_id', models.BigIntegerField(null=True)),
-                ('path', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), default=list, size=None)),
-                ('order', models.BigIntegerField(default=0)),
-                ('deleted_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("wecom_id", models.BigIntegerField(unique=True)),
+                ("name", models.CharField(max_length=128, verbose_name="部门名称")),
+                ("parent_wecom_id", models.BigIntegerField(null=True)),
+                (
+                    "path",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), default=list, size=None
+                    ),
+                ),
+                ("order", models.BigIntegerField(default=0)),
+                ("deleted_at", models.DateTimeField(null=True)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Staff',
+            name="Staff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('userid', models.CharField(max_length=64)),
-                ('userid_key', models.CharField(max_length=64)),
-                ('name', models.CharField(blank=True, max_length=64, verbose_name='姓名')),
-                ('pinyin', models.CharField(blank=True, max_length=128)),
-                ('alias', models.CharField(blank=True, max_length=64)),
-                ('position', models.CharField(blank=True, max_length=128, verbose_name='职务')),
-                ('avatar', models.CharField(blank=True, max_length=500)),
-                ('status', models.PositiveSmallIntegerField(choices=[(1, '已激活'), (2, '已禁用'), (4, '未激活'), (5, '已离职')], default=1)),
-                ('can_follow', models.BooleanField(default=False, verbose_name='客户联系权限')),
-                ('visible', models.BooleanField(default=True, verbose_name='在应用可见范围内')),
-                ('left_at', models.DateTimeField(null=True)),
-                ('synced_at', models.DateTimeField(null=True)),
-                ('main_department', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='members.department')),
-                ('operator', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='staff', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("userid", models.CharField(max_length=64)),
+                ("userid_key", models.CharField(max_length=64)),
+                ("name", models.CharField(blank=True, max_length=64, verbose_name="姓名")),
+                ("pinyin", models.CharField(blank=True, max_length=128)),
+                ("alias", models.CharField(blank=True, max_length=64)),
+                ("position", models.CharField(blank=True, max_length=128, verbose_name="职务")),
+                ("avatar", models.CharField(blank=True, max_length=500)),
+                (
+                    "status",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "已激活"), (2, "已禁用"), (4, "未激活"), (5, "已离职")], default=1
+                    ),
+                ),
+                ("can_follow", models.BooleanField(default=False, verbose_name="客户联系权限")),
+                ("visible", models.BooleanField(default=True, verbose_name="在应用可见范围内")),
+                ("left_at", models.DateTimeField(null=True)),
+                ("synced_at", models.DateTimeField(null=True)),
+                (
+                    "main_department",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="members.department",
+                    ),
+                ),
+                (
+                    "operator",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="staff",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StaffDepartment',
+            name="StaffDepartment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tenant_id', models.IntegerField(db_default=0, editable=False)),
-                ('is_leader', models.BooleanField(default=False)),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='members.department')),
-                ('staff', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='members.staff')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tenant_id", models.IntegerField(db_default=0, editable=False)),
+                ("is_leader", models.BooleanField(default=False)),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="placements", to="members.department"
+                    ),
+                ),
+                (
+                    "staff",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="placements", to="members.staff"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='staff',
-            name='departments',
-            field=models.ManyToManyField(related_name='staff', through='members.StaffDepartment', to='members.department'),
+            model_name="staff",
+            name="departments",
+            field=models.ManyToManyField(
+                related_name="staff", through="members.StaffDepartment", to="members.department"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='staffdepartment',
-            constraint=models.UniqueConstraint(fields=('staff', 'department'), name='staff_department_once'),
+            model_name="staffdepartment",
+            constraint=models.UniqueConstraint(fields=("staff", "department"), name="staff_department_once"),
         ),
         migrations.AddConstraint(
-            model_name='staff',
-            constraint=models.UniqueConstraint(fields=('userid_key',), name='staff_userid_once'),
+            model_name="staff",
+            constraint=models.UniqueConstraint(fields=("userid_key",), name="staff_userid_once"),
         ),
     ]

@@ -33,7 +33,7 @@ def customer_view(customer: Customer) -> dict[str, Any]:
         "external_userid": customer.external_userid,
         "name": customer.name,
         "type": customer.type,
-        "avatar": f"https://wx.qlogo.cn/mmhead/{customer.external_userid[-12:]}/0",
+        "avatar": "",  # a picture of nobody would be an address that leads nowhere
         "gender": customer.gender,
     }
     if customer.unionid:

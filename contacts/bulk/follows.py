@@ -1,0 +1,340 @@
+"""One set of news about friendships, judged and written in a handful of statements."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from contacts.bulk.customers import SUBJECT, known_customers, write_customers
+from contacts.bulk.tags import tag_names, write_follow_tags
+from contacts.bulk.timeline import Entry, copy_timeline, write_timeline
+from contacts.bulk.told import Heard, Listed, Pair, Told
+from contacts.friendship import EndedBy, Friendship, News
+from contacts.models.timeline import TimelineEntry
+from members.bulk import staff_ids
+from tenants.current import current_tenant
+from tenants.keys import seal
+from tenants.staging import new_ids, one_writer, stage
+
+Kind = TimelineEntry.Kind
+SAME_ADDING = timedelta(seconds=60)
+"""The event of an adding and WeCom's createtime differ by seconds and are one fact."""
+
+_COLUMNS = {
+    "id": "bigint",
+    "known": "boolean",
+    "customer_id": "bigint",
+    "staff_id": "bigint",
+    "added_at": "timestamptz",
+    "opened_at": "timestamptz",
+    "half": "boolean",
+    "deleted_by_staff_at": "timestamptz",
+    "deleted_by_customer_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "ended_by": "text",
+    "last_event_at": "timestamptz",
+    "remark": "text",
+    "description": "text",
+    "remark_corp_name": "text",
+    "mobiles_sealed": "bytea",
+    "add_way": "integer",
+    "state": "text",
+    "oper_userid": "text",
+    "raw_hash": "bytea",
+}
+_STATE = tuple(_COLUMNS)[4:12]
+_INSERT = f"""
+INSERT INTO contacts_follow (id, customer_id, staff_id, {", ".join(_STATE)}, mobiles_sealed, add_way, remark,
+    description, remark_corp_name, state, oper_userid, raw_hash)
+SELECT id, customer_id, staff_id, {", ".join(_STATE)}, mobiles_sealed, add_way, COALESCE(remark, ''),
+    COALESCE(description, ''), COALESCE(remark_corp_name, ''), COALESCE(state, ''), COALESCE(oper_userid, ''),
+    COALESCE(raw_hash, '')
+FROM pg_temp.stage_follow WHERE NOT known ORDER BY id
+"""
+_UPDATE = f"""
+UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)},
+    mobiles_sealed = CASE WHEN s.raw_hash IS NULL THEN f.mobiles_sealed ELSE s.mobiles_sealed END,
+    add_way = COALESCE(s.add_way, f.add_way), remark = COALESCE(s.remark, f.remark),
+    description = COALESCE(s.description, f.description), state = COALESCE(s.state, f.state),
+    remark_corp_name = COALESCE(s.remark_corp_name, f.remark_corp_name),
+    oper_userid = COALESCE(s.oper_userid, f.oper_userid), raw_hash = COALESCE(s.raw_hash, f.raw_hash)
+FROM pg_temp.stage_follow s WHERE f.id = s.id AND s.known
+"""
+_KNOWN = """
+SELECT customer_id, staff_id, id, raw_hash,
+    NOT half AND (ended_at IS NULL OR (ended_by = 'customer' AND deleted_by_staff_at IS NULL))
+FROM contacts_follow WHERE customer_id = ANY(%s)
+"""
+_FULL = f"SELECT id, remark, description, {', '.join(_STATE)} FROM contacts_follow WHERE id = ANY(%s)"
+_UNSAY = """
+DELETE FROM contacts_timelineentry t
+USING unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS e(customer, staff, at)
+WHERE t.customer_id = e.customer AND t.staff_id = e.staff AND t.at >= e.at AND t.kind = 'follow_vanished'
+"""
+
+
+@dataclass(slots=True)
+class Written:
+    """What a set changed."""
+
+    customers_new: int = 0
+    customers_changed: int = 0
+    follows_new: int = 0
+    follows_changed: int = 0
+    unchanged: int = 0
+    listed: list[int] = field(default_factory=list)  # ids of all listed follows, changed or not
+    added: list[int] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+    retagged: list[int] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        return {
+            "customers_new": self.customers_new,
+            "customers_changed": self.customers_changed,
+            "follows_new": self.follows_new,
+            "follows_changed": self.follows_changed,
+            "follows_ended": len(self.ended),
+            "follows_unchanged": self.unchanged,
+        }
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A follow as it stood before."""
+
+    friendship: Friendship = field(default_factory=Friendship)
+    added_at: datetime | None = None
+    last_event_at: datetime | None = None
+    remark: str = ""
+    description: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        one = self.friendship
+        return one.is_known and not one.half and one.ending[0] is None
+
+
+@transaction.atomic(savepoint=False)
+def write_told(told: Told, *, at: datetime, source: str) -> Written:
+    """Write what was told. `at` is the time of the reading; running it again changes nothing."""
+    if not told.pairs:
+        return Written()
+    with connection.cursor() as cursor:
+        one_writer(cursor, SUBJECT)
+        return _Set(cursor, told, at, source).write()
+
+
+class _Set:
+    """The work on one set; keeps what its steps share."""
+
+    def __init__(self, cursor: Any, told: Told, at: datetime, source: str) -> None:
+        self.cursor, self.told, self.at, self.source = cursor, told, at, source
+        self.staff = staff_ids(told.userids.values())
+        self.customers = known_customers(cursor, {external for external, _ in told.pairs} | told.contacts.keys())
+        self.ids = {external: pk for external, (pk, _) in self.customers.items()}
+        self.follows: dict[tuple[int, int], tuple[int, bytes, bool]] = {}
+        self.rows: list[tuple[object, ...]] = []
+        self.touched: dict[str, int] = {}
+        self.tags: dict[int, list[str]] = {}
+        self.new: set[int] = set()
+        self.entries: list[Entry] = []
+        self.fresh_entries: list[Entry] = []  # of follows that are new
+        self.places: dict[int, tuple[int, int]] = {}  # customer and staff of a follow that is judged
+        self.explained: list[tuple[int, int, datetime]] = []  # vanishings whose reason came late
+        self.done = Written()
+
+    def write(self) -> Written:
+        judged = self._judged()
+        stored = self._stored(judged)
+        self._give_ids(judged)
+        for pair in judged:
+            self._judge(pair, stored)
+        for external, contact in self.told.contacts.items():
+            if external in self.customers and self.customers[external][1] != contact.raw_hash:
+                self.touched[external] = self.ids[external]
+        if self.rows:
+            stage(self.cursor, "stage_follow", _COLUMNS, self.rows)
+            if self.new:
+                self.cursor.execute(_INSERT)
+            if len(self.new) < len(self.rows):
+                self.cursor.execute(_UPDATE)
+        if self.tags:
+            self._write_tags()
+        if self.touched:
+            write_customers(self.cursor, self.touched, self.customers, self.told.contacts)
+        if self.explained:
+            self.cursor.execute(_UNSAY, [list(column) for column in zip(*self.explained, strict=True)])
+        copy_timeline(self.cursor, self.fresh_entries, source=self.source)
+        write_timeline(self.entries, source=self.source)
+        fresh = sum(1 for external in self.touched if external not in self.customers)
+        self.done.customers_new, self.done.customers_changed = fresh, len(self.touched) - fresh
+        self.done.follows_new, self.done.follows_changed = len(self.new), len(self.rows) - len(self.new)
+        return self.done
+
+    # -- who must be looked at ---------------------------------------------------------------------------------------
+
+    def _judged(self) -> list[Pair]:
+        """Pairs whose row may change; for the others the comparison of hashes was all."""
+        told = self.told
+        self.cursor.execute(_KNOWN, [list(self.ids.values())])
+        for customer_id, staff_id, pk, raw_hash, settled in self.cursor.fetchall():
+            self.follows[customer_id, staff_id] = pk, bytes(raw_hash), settled
+        judged = []
+        for pair in told.pairs:
+            known = self.follows.get((self.ids.get(pair[0], 0), self.staff[pair[1]]))
+            listed = told.listed.get(pair)
+            if known and listed and known[2] and known[1] == listed.raw_hash and pair not in told.heard:
+                self.done.listed.append(known[0])
+                self.done.unchanged += 1
+            else:
+                judged.append(pair)
+        return sorted(judged)
+
+    def _stored(self, judged: Iterable[Pair]) -> dict[int, _Stored]:
+        pks = [
+            known[0]
+            for external, userid in judged
+            if (known := self.follows.get((self.ids.get(external, 0), self.staff[userid])))
+        ]
+        if not pks:
+            return {}
+        self.cursor.execute(_FULL, [pks])
+        return {
+            pk: _Stored(Friendship.stored(*state[:6]), added_at, state[6], remark, description)
+            for pk, remark, description, added_at, *state in self.cursor.fetchall()
+        }
+
+    def _give_ids(self, judged: Iterable[Pair]) -> None:
+        """Ids for all that is new, so that follows, tags and entries can point at rows not inserted yet."""
+        unknown = sorted({external for external, _ in judged if external not in self.ids})
+        self.ids.update(zip(unknown, new_ids(self.cursor, "contacts_customer", len(unknown)), strict=True))
+        places = [(self.ids[external], self.staff[userid]) for external, userid in judged]
+        fresh = [place for place in places if place not in self.follows]
+        for place, pk in zip(fresh, new_ids(self.cursor, "contacts_follow", len(fresh)), strict=True):
+            self.follows[place] = pk, b"", False
+            self.new.add(pk)
+
+    # -- one friendship ----------------------------------------------------------------------------------------------
+
+    def _judge(self, pair: Pair, stored: dict[int, _Stored]) -> None:
+        told = self.told
+        customer_id, staff_id = self.ids[pair[0]], self.staff[pair[1]]
+        pk, raw_hash, _ = self.follows[customer_id, staff_id]
+        before, listed = stored.get(pk, _Stored()), told.listed.get(pair)
+        heard = sorted(told.heard.get(pair, ()), key=lambda one: one.at)
+        after = _Stored(
+            Friendship(*(getattr(before.friendship, name) for name in Friendship.__slots__)),
+            before.added_at,
+            max([before.last_event_at, *(one.at for one in heard)], key=lambda at: at.timestamp() if at else 0.0),
+        )
+        for one in heard:
+            after.friendship.hear(one.news, one.at)
+        if listed:
+            after.friendship.see(listed.created_at)
+        elif pair in told.missed:
+            after.friendship.miss(self.at)
+        if not after.friendship.is_known:
+            if not listed:  # only hints at a friendship that neither we nor WeCom know
+                self.new.discard(pk)
+                return
+            after.friendship.opened_at = self.at
+        self.places[pk] = customer_id, staff_id
+        after.added_at = _added_at(before, after.friendship, listed)
+        self._note(pk, pair, before, after, heard)
+        told_anew = listed is not None and listed.raw_hash != raw_hash
+        moved = (after.friendship, after.added_at) != (before.friendship, before.added_at)
+        if listed:
+            self.done.listed.append(pk)
+            if told_anew:
+                self.tags[pk] = listed.tag_ids
+        if moved or told_anew:
+            self.touched[pair[0]] = customer_id
+        elif after.last_event_at == before.last_event_at:
+            self.done.unchanged += 1
+            return
+        self.rows.append(self._row(pk, customer_id, staff_id, after, listed))
+
+    def _row(
+        self, pk: int, customer_id: int, staff_id: int, after: _Stored, listed: Listed | None
+    ) -> tuple[object, ...]:
+        one = after.friendship
+        state = (pk, pk not in self.new, customer_id, staff_id, after.added_at, one.opened_at, one.half)
+        ends = (one.deleted_by_staff_at, one.left_at, *one.ending, after.last_event_at)
+        if listed is None:
+            return (*state, *ends, *(None,) * 8)
+        sealed = None
+        if listed.mobiles:
+            name = f"contacts_follow|mobiles_sealed|{pk}"
+            sealed = seal(current_tenant().pk, name, "\n".join(listed.mobiles))
+        words = (listed.remark, listed.description, listed.remark_corp_name, sealed, listed.add_way)
+        return (*state, *ends, *words, listed.state, listed.oper_userid, listed.raw_hash)
+
+    # -- what it means to others -------------------------------------------------------------------------------------
+
+    def _note(self, pk: int, pair: Pair, before: _Stored, after: _Stored, heard: list[Heard]) -> None:
+        """Entries of the timeline and who is to hear of it."""
+        listed = self.told.listed.get(pair)
+        created_at = listed.created_at if listed else None
+        for one in heard:
+            if one.kind:
+                self._enter(one.kind, pk, _told_at(one, created_at), **_payload(one, listed))
+        opened_before = before.friendship.opened_at
+        if created_at and (opened_before is None or created_at > opened_before):
+            self._enter(Kind.FOLLOW_ADDED, pk, created_at, **_payload(None, listed))
+        if after.friendship.gone_by == EndedBy.VANISHED and before.friendship.ending[0] is None:
+            self._enter(Kind.FOLLOW_VANISHED, pk, self.at)
+        if pk not in self.new and any(one.news in (News.DELETED_BY_STAFF, News.TRANSFERRED) for one in heard):
+            self.explained.append((*self.places[pk], heard[0].at))
+        if listed and pk not in self.new and before.remark != listed.remark:
+            at = heard[-1].at if heard else self.at
+            self._enter(Kind.REMARK_CHANGED, pk, at, remark=listed.remark, before=before.remark)
+        if after.is_alive and not before.is_alive:
+            self.done.added.append(pk)
+        elif before.is_alive and not after.is_alive:
+            self.done.ended.append(pk)
+
+    def _enter(self, kind: str, pk: int, at: datetime, **payload: Any) -> None:
+        customer_id, staff_id = self.places[pk]
+        key = f"{kind}:{pk}:{int(at.timestamp())}"
+        entries = self.fresh_entries if pk in self.new else self.entries
+        entries.append(Entry(key, kind, at, customer_id, None, staff_id, "", payload))
+
+    def _write_tags(self) -> None:
+        diff = write_follow_tags(self.cursor, self.tags, self.new)
+        if not diff:
+            return
+        self.done.retagged.extend(diff)
+        names = tag_names(self.cursor, {pk for put_on, off in diff.values() for pk in (*put_on, *off)})
+        for pk, (put_on, off) in diff.items():
+            added, removed = [names[tag] for tag in put_on], [names[tag] for tag in off]
+            customer_id, staff_id = self.places[pk]
+            key = f"{Kind.TAGS_CHANGED}:{pk}:{self.at.timestamp()}"
+            payload = {"added": added, "removed": removed}
+            self.entries.append(Entry(key, Kind.TAGS_CHANGED, self.at, customer_id, None, staff_id, "", payload))
+
+
+def _added_at(before: _Stored, friendship: Friendship, listed: Listed | None) -> datetime | None:
+    """WeCom's createtime; for a pair that it does not list, the newest adding we heard of."""
+    if listed and listed.created_at:
+        return listed.created_at
+    if before.added_at is None or before.friendship.opened_at != friendship.opened_at:
+        return friendship.opened_at or friendship.ending[0]
+    return before.added_at
+
+
+def _told_at(one: Heard, created_at: datetime | None) -> datetime:
+    if one.news is News.ADDED and created_at and abs(created_at - one.at) <= SAME_ADDING:
+        return created_at
+    return one.at
+
+
+def _payload(one: Heard | None, listed: Listed | None) -> dict[str, Any]:
+    payload: dict[str, Any] = dict(one.fields) if one else {}
+    if listed and (one is None or one.news is News.ADDED):
+        payload["add_way"] = listed.add_way
+        if listed.state:
+            payload["state"] = listed.state
+    return payload

@@ -1,0 +1,80 @@
+"""好友关系: every staff member with every customer of theirs, where one customer of three stands three times."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
+
+from console.access import operator_required
+from console.lists import Column, Empty, Filters, ListPage
+from contacts.models import Customer, Follow
+from contacts.queries import FACTS
+from contacts.views import last_sync, staff_choices
+from members.models import Staff
+
+STATES = [
+    ("", _("全部状态")),
+    ("friends", _("好友")),
+    ("deleted_by_customer", _("被客户删除")),
+    ("deleted_by_staff", _("被员工删除")),
+]
+
+
+class FriendshipFilters(Filters):
+    searched_by = "q"
+
+    q = forms.CharField(label=_("搜索昵称、备注、企业"), max_length=64)
+    staff = forms.ModelChoiceField(Staff.objects.none(), label=_("员工"), empty_label=_("全部员工"))
+    state = forms.ChoiceField(label=_("状态"), choices=STATES)
+
+    def __init__(self, *args: Any, operator: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["staff"].queryset = staff_choices(operator)
+
+    def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
+        if term := values.get("q"):
+            rows = rows.filter(customer__in=Customer.objects.search(term))
+        if staff := values.get("staff"):
+            rows = rows.filter(staff=staff)
+        return rows.filter(**FACTS.get(values.get("state", ""), {}))
+
+
+FRIENDSHIPS = ListPage(
+    title=_("好友关系"),
+    unit=_("段好友关系"),
+    help=_("同一位客户被多名员工添加时，这里每段关系各占一行；按人去重的名单请看客户列表。"),
+    columns=(
+        Column(_("客户")),
+        Column(_("员工")),
+        Column(_("备注"), kind="wide"),
+        Column(_("添加方式"), kind="wide"),
+        Column(_("状态")),
+        Column(_("添加时间"), sort="added_at", kind="time wide"),
+    ),
+    row="contacts/_friendship.html",
+    order="-added_at",
+    filters=FriendshipFilters,
+    row_url=lambda follow: reverse("contacts:customer", args=[follow.customer_id]),
+    empty=Empty(
+        _("还没有好友关系"),
+        _("接入企业微信并完成首次同步后，员工和客户的好友关系会出现在这里。"),
+        _("去接入企业微信"),
+        "callbacks:connection",
+        picture="people",
+    ),
+)
+
+
+@require_GET
+@operator_required
+def friendships(request: HttpRequest) -> HttpResponse:
+    rows = Follow.objects.visible_to(request.user).select_related("customer", "staff")
+    page = replace(FRIENDSHIPS, filters=partial(FriendshipFilters, operator=request.user))
+    return page.respond(request, rows, fresh_at=last_sync(connection.tenant.pk))

@@ -1,0 +1,47 @@
+"""Customers in words. Formatting only: the words stand in `contacts/wording.py`."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from contacts.models import Customer, Follow, TimelineEntry
+from contacts.wording import add_way, story
+
+register = template.Library()
+register.filter("add_way", add_way)
+
+TONES = {
+    "follow_added": "green",
+    "group_joined": "green",
+    "welcome_sent": "green",
+    "deleted_by_staff": "rose",
+    "deleted_by_customer": "rose",
+    "follow_vanished": "rose",
+    "tags_failed": "amber",
+    "remark_failed": "amber",
+    "welcome_failed": "amber",
+    "transfer_failed": "amber",
+}
+
+
+@register.filter
+def in_words(entry: TimelineEntry) -> str:
+    return story(entry)
+
+
+@register.filter
+def entry_tone(entry: TimelineEntry) -> str:
+    return TONES.get(entry.kind, "blue")
+
+
+@register.filter
+def where_from(customer: Customer) -> str:
+    """@微信, or the company of someone who uses WeCom too: as WeCom writes it behind the name."""
+    if customer.kind == Customer.Kind.WECOM:
+        return f"@{customer.corp_name or _('企业微信')}"
+    return f"@{_('微信')}"
+
+
+@register.filter
+def follow_state(follow: Follow) -> str:
+    """The name of the state for the kit's badge."""
+    return "ended" if follow.ended_at else "pending" if follow.half else "active"

@@ -1,0 +1,5 @@
+"""What others may react to."""
+
+from django.dispatch import Signal
+
+staff_left = Signal()  # staff_ids: members who left the company; sent in the transaction that records it
