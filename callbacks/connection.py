@@ -66,7 +66,9 @@ class AppForm(KitForm):
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
         others = CorpApp.objects.filter(corp_id=values.get("corp_id", ""), agent_id=values.get("agent_id"))
-        if others.exclude(pk=self.app.pk if self.app else None).exists():
+        if self.app is not None:
+            others = others.exclude(pk=self.app.pk)
+        if others.exists():
             raise ValidationError(_("这个应用已经接入了另一个账号；请换一个自建应用，或联系平台管理员"))
         return values
 

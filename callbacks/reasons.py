@@ -31,6 +31,8 @@ UNREADABLE = Words(
 )
 KEY_MISSING = Words(_("平台暂时无法读取加密密钥。"), _("无需您处理；平台恢复密钥后请点击重试。"))
 OUR_FAULT = Words(_("系统处理时出错。"), _("请重试；仍然失败时，请把下面的代码发给我们。"))
+GIVEN_UP = _("已自动重试多次仍未成功；恢复后请点击重试。")
+PASSING = {0, -1, 6000, 45009, 45033, *range(500, 600)}
 EVENT_WORDS = {"BadCallback": UNREADABLE, "KeyFault": KEY_MISSING}
 
 CALL_WORDS = {
@@ -61,7 +63,8 @@ def reason_of_event(event: InboxEvent) -> Reason:
     if words is None and code and int(code[1]) in WORDS:  # the named cases of a refusal
         words = WORDS[int(code[1])]
     words = words or OUR_FAULT
-    return Reason(words.cause, words.fix, raw)
+    given_up = event.status == InboxEvent.Status.DEAD and code is not None and int(code[1]) in PASSING
+    return Reason(words.cause, GIVEN_UP if given_up else words.fix, raw)
 
 
 def reason_of_call(call: OutgoingCall) -> Reason:
@@ -80,7 +83,10 @@ def reason_of_call(call: OutgoingCall) -> Reason:
     words = _words(call)
     if call.state == State.EXPIRED and call.result_code not in CALL_WORDS:
         words = EXPIRED
-    return Reason(words.cause, words.fix, raw) if words else Reason()
+    if words is None:
+        return Reason()
+    given_up = call.state == State.DEAD and call.result_code in PASSING
+    return Reason(words.cause, GIVEN_UP if given_up else words.fix, raw)
 
 
 def _words(call: OutgoingCall) -> Words | None:

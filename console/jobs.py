@@ -23,7 +23,7 @@ def told(job: Job) -> dict[str, Any]:
         "stage": JOB_NAMES.get(job.stage, job.stage),
         "is_open": is_open,
         "note": _("执行进程没有响应，将自动从断点继续") if silent else time_left(job) if is_open else "",
-        "counts": [(JOB_NAMES.get(key, key), value) for key, value in job.counts.items() if isinstance(value, int)],
+        "counts": [(JOB_NAMES[key], value) for key, value in job.counts.items() if key in JOB_NAMES],
     }
 
 

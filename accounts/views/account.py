@@ -4,6 +4,7 @@ from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -80,7 +81,7 @@ def remove_second_factor(request: HttpRequest) -> HttpResponse:
     values = {
         "form": form,
         "title": _("关闭两步验证"),
-        "submit": _("关闭"),
+        "submit": pgettext("两步验证", "关闭"),
         "lead": _("关闭后，只凭密码就能登录您的账号。"),
     }
     return answers.drawer(request, "console/kit/form_drawer.html", values, wrong=bool(form.errors))

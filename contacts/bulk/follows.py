@@ -16,7 +16,7 @@ from contacts.models.timeline import TimelineEntry
 from members.bulk import staff_ids
 from tenants.current import current_tenant
 from tenants.keys import seal
-from tenants.staging import new_ids, one_writer, stage
+from tenants.staging import copy, new_ids, one_writer, stage
 
 Kind = TimelineEntry.Kind
 SAME_ADDING = timedelta(seconds=60)
@@ -24,7 +24,6 @@ SAME_ADDING = timedelta(seconds=60)
 
 _COLUMNS = {
     "id": "bigint",
-    "known": "boolean",
     "customer_id": "bigint",
     "staff_id": "bigint",
     "added_at": "timestamptz",
@@ -44,15 +43,10 @@ _COLUMNS = {
     "oper_userid": "text",
     "raw_hash": "bytea",
 }
-_STATE = tuple(_COLUMNS)[4:12]
-_INSERT = f"""
-INSERT INTO contacts_follow (id, customer_id, staff_id, {", ".join(_STATE)}, mobiles_sealed, add_way, remark,
-    description, remark_corp_name, state, oper_userid, raw_hash)
-SELECT id, customer_id, staff_id, {", ".join(_STATE)}, mobiles_sealed, add_way, COALESCE(remark, ''),
-    COALESCE(description, ''), COALESCE(remark_corp_name, ''), COALESCE(state, ''), COALESCE(oper_userid, ''),
-    COALESCE(raw_hash, '')
-FROM pg_temp.stage_follow WHERE NOT known ORDER BY id
-"""
+_STATE = tuple(_COLUMNS)[3:11]
+_EMPTY = tuple(
+    {"text": "", "bytea": b""}.get(kind) if name != "mobiles_sealed" else None for name, kind in _COLUMNS.items()
+)
 _UPDATE = f"""
 UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)},
     mobiles_sealed = CASE WHEN s.raw_hash IS NULL THEN f.mobiles_sealed ELSE s.mobiles_sealed END,
@@ -60,7 +54,7 @@ UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)
     description = COALESCE(s.description, f.description), state = COALESCE(s.state, f.state),
     remark_corp_name = COALESCE(s.remark_corp_name, f.remark_corp_name),
     oper_userid = COALESCE(s.oper_userid, f.oper_userid), raw_hash = COALESCE(s.raw_hash, f.raw_hash)
-FROM pg_temp.stage_follow s WHERE f.id = s.id AND s.known
+FROM pg_temp.stage_follow s WHERE f.id = s.id
 """
 _KNOWN = """
 SELECT customer_id, staff_id, id, raw_hash,
@@ -155,12 +149,13 @@ class _Set:
         for external, contact in self.told.contacts.items():
             if external in self.customers and self.customers[external][1] != contact.raw_hash:
                 self.touched[external] = self.ids[external]
-        if self.rows:
-            stage(self.cursor, "stage_follow", _COLUMNS, self.rows)
-            if self.new:
-                self.cursor.execute(_INSERT)
-            if len(self.new) < len(self.rows):
-                self.cursor.execute(_UPDATE)
+        fresh = [_filled(row) for row in self.rows if row[0] in self.new]
+        changed = [row for row in self.rows if row[0] not in self.new]
+        if fresh:
+            copy(self.cursor, "contacts_follow", _COLUMNS, fresh)
+        if changed:
+            stage(self.cursor, "stage_follow", _COLUMNS, changed)
+            self.cursor.execute(_UPDATE)
         if self.tags:
             self._write_tags()
         if self.touched:
@@ -261,7 +256,7 @@ class _Set:
         self, pk: int, customer_id: int, staff_id: int, after: _Stored, listed: Listed | None
     ) -> tuple[object, ...]:
         one = after.friendship
-        state = (pk, pk not in self.new, customer_id, staff_id, after.added_at, one.opened_at, one.half)
+        state = (pk, customer_id, staff_id, after.added_at, one.opened_at, one.half)
         ends = (one.deleted_by_staff_at, one.left_at, *one.ending, after.last_event_at)
         if listed is None:
             return (*state, *ends, *(None,) * 8)
@@ -314,6 +309,11 @@ class _Set:
             key = f"{Kind.TAGS_CHANGED}:{pk}:{self.at.timestamp()}"
             payload = {"added": added, "removed": removed}
             self.entries.append(Entry(key, Kind.TAGS_CHANGED, self.at, customer_id, None, staff_id, "", payload))
+
+
+def _filled(row: Iterable[object]) -> tuple[object, ...]:
+    """A new row says nothing with an empty text where a known one would keep what it has."""
+    return tuple(empty if value is None else value for value, empty in zip(row, _EMPTY, strict=True))
 
 
 def _added_at(before: _Stored, friendship: Friendship, listed: Listed | None) -> datetime | None:

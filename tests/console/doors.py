@@ -21,8 +21,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "console/follows/<int:pk>/tags/": ALL,
     "console/follows/<int:pk>/tags/<int:tag_pk>/drop/": ALL,
     "console/follows/<int:pk>/tags/<int:tag_pk>/put/": ALL,
-    "console/follows/": ALL,
-    "console/follows/<int:pk>/tags/<int:tag_pk>/put/": ALL,
     "console/groups/": ALL,
     "console/groups/<int:pk>/": ALL,
     "console/tags/": ALL,

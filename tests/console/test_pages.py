@@ -126,7 +126,7 @@ def test_a_running_job_shows_how_far_it_is_and_asks_again(acme: Tenant) -> None:
 
     page = client_as(acme).get(f"/console/jobs/{job.pk}/").content.decode()
 
-    assert "1,500 / 2,000（75%）" in page
+    assert "1,500 / 2,000 · 75%" in page
     assert 'hx-trigger="every 2s"' in page
 
 

@@ -1,0 +1,152 @@
+"""The demo company: made from the sandbox's corp over HTTP as a real one would be, to try everything on."""
+
+import json
+import secrets
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from accounts.models import Operator
+from acquisition.models import Welcome
+from members.models import Staff
+from scrm.opening import create_operator, open_company
+from tenants import jobs
+from tenants.current import current_tenant
+from tenants.keys import unseal
+from tenants.models import Job, Receiver, ReceiverKey, Tenant
+from tenants.provision import Connection, callback_url
+from tenants.rotation import place_of
+
+SCHEMA = "demo"
+NAME = "青禾生活（演示企业）"
+WELCOME = "您好，我是青禾生活的顾问，很高兴认识您！想看新品、查订单、约到店，直接发消息给我就行～"
+PEOPLE = {
+    "boss": ("许国栋", Operator.Role.OWNER, Operator.Scope.ALL),
+    "leader": ("", Operator.Role.ADMIN, Operator.Scope.SUBTREE),
+    "sales": ("", Operator.Role.STAFF, Operator.Scope.SELF),
+}
+WAIT_SECONDS = 20.0
+SYNC_SECONDS = 120.0
+
+
+def people_below(leader: Staff) -> int:
+    """How many stand in the departments of this one and in those below."""
+    roots = list(leader.departments.values_list("wecom_id", flat=True))
+    return Staff.objects.filter(departments__path__overlap=roots, left_at=None).distinct().count()
+
+
+class Demo:
+    """Repeatable: what is there stays as it is, what is missing is made."""
+
+    def __init__(self, sandbox_url: str, notes: Path) -> None:
+        self.url = sandbox_url.rstrip("/")
+        self.notes = notes
+
+    def corp(self) -> dict[str, Any]:
+        corps = self._ask("GET", "/_sandbox/corps")["corps"]
+        found: dict[str, Any] = self._ask("GET", f"/_sandbox/corps/{corps[0]['corp_id']}")
+        return found
+
+    def tenant(self, corp: dict[str, Any]) -> Tenant:
+        found = Tenant.objects.filter(schema_name=SCHEMA).first()
+        if found is not None:
+            return found
+        wecom = Connection(
+            corp_id=corp["corp_id"],
+            agent_id=corp["agent_id"],
+            agent_secret=corp["secret"],
+            contact_secret=corp["contact_secret"],
+            token=secrets.token_hex(12),
+            aes_key=secrets.token_hex(22)[:43],
+        )
+        told = open_company(
+            SCHEMA, name=NAME, domain="", wecom=wecom, plan=Tenant.Plan.STANDARD, seats=50, by="seed_demo"
+        )
+        self.remember(api_key=told["api_key"])
+        return Tenant.objects.get(schema_name=SCHEMA)
+
+    def greet(self) -> None:
+        Welcome.objects.get_or_create(
+            reach=Welcome.Reach.DEFAULT, defaults={"text": WELCOME, "updated_by": "seed_demo"}
+        )
+
+    def sync(self) -> Job:
+        """Waits for the first sync, which a worker does; later starts leave it to the scheduler."""
+        done = Job.objects.filter(tenant=current_tenant(), kind="sync", state=Job.State.DONE).first()
+        if done is not None:
+            return done
+        job = jobs.start("sync", by="seed_demo")
+        until = time.monotonic() + SYNC_SECONDS
+        while job.state in jobs.OPEN and time.monotonic() < until:
+            time.sleep(0.5)
+            job.refresh_from_db()
+        return job
+
+    def people(self) -> None:
+        """Three sign-ins with three scopes: all, a department with those below, one's own customers."""
+        leader, sales = self._staff_for_demo()
+        for username, (name, role, scope) in PEOPLE.items():
+            operator = Operator.objects.filter(username=username).first()
+            if operator is None:
+                person = {"leader": leader, "sales": sales}.get(username)
+                operator, password = create_operator(username, name=name or str(person or username), role=role)
+                operator.scope, operator.must_change_password = scope, False
+                operator.save()
+                self.remember(**{username: password})
+                if person is not None:
+                    Staff.objects.filter(pk=person.pk, operator=None).update(operator=operator)
+
+    @staticmethod
+    def _staff_for_demo() -> tuple[Staff | None, Staff | None]:
+        """The leader of the largest department that is not everyone, and the one with the most customers."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT staff_id FROM contacts_follow WHERE ended_at IS NULL "
+                "GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+            )
+            busiest = cursor.fetchone()
+        sales = Staff.objects.filter(pk=busiest[0]).first() if busiest else None
+        everyone = Staff.objects.filter(left_at=None)
+        leaders = everyone.filter(placements__is_leader=True).distinct()
+        led = {leader: people_below(leader) for leader in leaders.order_by("id")}
+        led = {leader: count for leader, count in led.items() if count < everyone.count() and leader != sales}
+        return max(led, key=lambda leader: led[leader], default=None), sales
+
+    def connect_callbacks(self, corp_id: str) -> str:
+        """Tells the sandbox our callback URL; it verifies it as WeCom does. Returns what it said."""
+        receiver = Receiver.objects.get(tenant=current_tenant())
+        key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).latest("version")
+        url = f"http://127.0.0.1:{settings.PORT}/wecom/callback/{receiver.public_id}/"
+        token, aes_key = (
+            unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
+            for name in ("token", "aes_key")
+        )
+        self._ask("POST", f"/_sandbox/corps/{corp_id}/callback", {"url": url, "token": token, "aes_key": aes_key})
+        return callback_url(receiver)
+
+    # -- what is shown at each start ------------------------------------------------------------
+
+    def remember(self, **facts: str) -> None:
+        """Demo passwords stand in a file of the data folder, so that each start can show them again."""
+        self.notes.parent.mkdir(parents=True, exist_ok=True)
+        self.notes.touch(mode=0o600)
+        self.notes.write_text(json.dumps({**self.remembered(), **facts}))
+
+    def remembered(self) -> dict[str, str]:
+        try:
+            found: dict[str, str] = json.loads(self.notes.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310  ours, from settings
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as response:  # noqa: S310
+            answer: dict[str, Any] = json.load(response)
+        return answer
