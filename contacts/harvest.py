@@ -102,15 +102,18 @@ class Readers:
 
     def _run(self, tenant: Tenant) -> None:
         try:
-            connection.set_tenant(tenant)
-            while not self.stop.is_set():
-                try:
-                    number, userids, cursor = self.todo.get(timeout=0.2)
-                except queue.Empty:
-                    continue
-                self._read(number, userids, cursor)
+            with tenant:
+                self._work()
         finally:
             connection.close()
+
+    def _work(self) -> None:
+        while not self.stop.is_set():
+            try:
+                number, userids, cursor = self.todo.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            self._read(number, userids, cursor)
 
     def _read(self, number: int, userids: list[str], cursor: str) -> None:
         restarts = 0

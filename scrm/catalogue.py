@@ -31,7 +31,7 @@ APART = {
     "docs",
     "up",
 }
-CHINESE = re.compile(r"[\u3400-\u9fff]")
+CHINESE = re.compile(r"[\u3001-\u3011\u3400-\u9fff\uff01-\uff5e]")  # with its punctuation
 HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)
 SAID_TO_BE_CHINESE = re.compile(r'<(\w+)\b[^>]*\slang="zh[^>]*>.*?</\1>', re.DOTALL)  # as the name of a language is
 
@@ -96,10 +96,13 @@ def sources(root: Path) -> Iterator[Path]:
 
 
 def in_python(name: str, source: str) -> Iterator[Text | Fault]:
-    for node in ast.walk(ast.parse(source, name)):
+    tree = ast.parse(source, name)
+    named = renamed(tree)
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        function = named.get(function, function)
         if function not in FUNCTIONS:
             continue
         places = FUNCTIONS[function]
@@ -108,6 +111,12 @@ def in_python(name: str, source: str) -> Iterator[Text | Fault]:
             yield Fault(name, node.lineno, f"{function}() needs a plain string, else it can't be translated")
         elif text:
             yield Text(name, node.lineno, text, plural or "", context or "")
+
+
+def renamed(tree: ast.Module) -> dict[str, str]:
+    """The names under which a module imports gettext's functions: `from … import gettext as _now`."""
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {item.asname: item.name for one in imports for item in one.names if item.asname and item.name in FUNCTIONS}
 
 
 def constant(call: ast.Call, place: int | None) -> str | None:

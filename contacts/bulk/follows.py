@@ -44,9 +44,9 @@ _COLUMNS = {
     "raw_hash": "bytea",
 }
 _STATE = tuple(_COLUMNS)[3:11]
-_EMPTY = tuple(
-    {"text": "", "bytea": b""}.get(kind) if name != "mobiles_sealed" else None for name, kind in _COLUMNS.items()
-)
+# what a row holds of a friendship that WeCom does not list: a known one keeps what it has, a new one begins empty
+_UNSAID = (None,) * 8
+_EMPTY = ("", "", "", None, None, "", "", b"")
 _UPDATE = f"""
 UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)},
     mobiles_sealed = CASE WHEN s.raw_hash IS NULL THEN f.mobiles_sealed ELSE s.mobiles_sealed END,
@@ -149,10 +149,10 @@ class _Set:
         for external, contact in self.told.contacts.items():
             if external in self.customers and self.customers[external][1] != contact.raw_hash:
                 self.touched[external] = self.ids[external]
-        fresh = [_filled(row) for row in self.rows if row[0] in self.new]
+        inserted = [row for row in self.rows if row[0] in self.new]
         changed = [row for row in self.rows if row[0] not in self.new]
-        if fresh:
-            copy(self.cursor, "contacts_follow", _COLUMNS, fresh)
+        if inserted:
+            copy(self.cursor, "contacts_follow", _COLUMNS, inserted)
         if changed:
             stage(self.cursor, "stage_follow", _COLUMNS, changed)
             self.cursor.execute(_UPDATE)
@@ -259,7 +259,7 @@ class _Set:
         state = (pk, customer_id, staff_id, after.added_at, one.opened_at, one.half)
         ends = (one.deleted_by_staff_at, one.left_at, *one.ending, after.last_event_at)
         if listed is None:
-            return (*state, *ends, *(None,) * 8)
+            return (*state, *ends, *(_EMPTY if pk in self.new else _UNSAID))
         sealed = None
         if listed.mobiles:
             name = f"contacts_follow|mobiles_sealed|{pk}"
@@ -309,11 +309,6 @@ class _Set:
             key = f"{Kind.TAGS_CHANGED}:{pk}:{self.at.timestamp()}"
             payload = {"added": added, "removed": removed}
             self.entries.append(Entry(key, Kind.TAGS_CHANGED, self.at, customer_id, None, staff_id, "", payload))
-
-
-def _filled(row: Iterable[object]) -> tuple[object, ...]:
-    """A new row says nothing with an empty text where a known one would keep what it has."""
-    return tuple(empty if value is None else value for value, empty in zip(row, _EMPTY, strict=True))
 
 
 def _added_at(before: _Stored, friendship: Friendship, listed: Listed | None) -> datetime | None:

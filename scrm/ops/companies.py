@@ -160,7 +160,7 @@ class AppPage(VendorPage):
     @admin.display(description=_("已保存的凭证"))
     def secrets(self, app: CorpApp) -> str:
         kept = Credential.objects.filter(app=app, retired_at=None).order_by("kind", "version")
-        return "，".join(f"{one.get_kind_display()} v{one.version}" for one in kept) or "—"
+        return str(_("、")).join(f"{one.get_kind_display()} v{one.version}" for one in kept) or "—"
 
     def save_model(self, request: HttpRequest, obj: CorpApp, form: Any, change: bool) -> None:
         secrets = {

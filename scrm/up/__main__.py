@@ -157,7 +157,7 @@ def start_application(runner: Runner, number: int) -> None:
         "--workers",
         "1",
         "--blocking-threads",
-        "8",
+        "16",
         "--no-ws",
         "--respawn-failed-workers",
         "--workers-kill-timeout",

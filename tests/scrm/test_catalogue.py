@@ -20,6 +20,12 @@ def test_python_texts_are_found_with_their_plural_and_context():
     ]
 
 
+def test_a_function_of_gettext_imported_under_another_name_is_known():
+    source = 'from django.utils.translation import gettext as _now\na = _now("客户")\n'
+
+    assert list(catalogue.in_python("views.py", source)) == [Text("views.py", 2, "客户")]
+
+
 def test_a_text_that_is_put_together_while_running_is_named():
     (fault,) = catalogue.in_python("views.py", 'x = 1\ny = _(f"{x} 位客户")\n')
 
@@ -56,6 +62,10 @@ def test_chinese_outside_a_translate_tag_is_named_with_its_line():
         "page.html:2: not in a translate tag: 客户列表</h1>",
         'page.html:3: not in a translate tag: icon "x" title="标签"',
     ]
+
+
+def test_chinese_punctuation_is_chinese():
+    assert list(catalogue.in_template("page.html", "{{ label }}：{{ value }}"))
 
 
 def test_the_name_of_a_language_stays_in_its_language():
