@@ -26,7 +26,7 @@ reset: install
 
 test: install-dev
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 test-faults: install-dev
 	@$(BIN)/python -m pytest -m faults tests $(ARGS)
@@ -42,7 +42,7 @@ check: install-dev
 	$(FILLED_IN) $(BIN)/docker-compose --env-file .env.example --profile '*' config --quiet
 
 bench: install-dev
-	@$(BIN)/python -m benchmarks $(NAME)
+	@$(BIN)/python -m benchmarks $(if $(NAME),--name $(NAME)) $(if $(SCALE),--scale $(SCALE))
 
 format: install-dev
 	$(BIN)/ruff check --fix --quiet .

@@ -1,5 +1,6 @@
 """The Open API about itself: its document, and what stands at an address that is none."""
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -23,9 +24,17 @@ address at which its state is read; give it an `Idempotency-Key`, and you may re
 answers."""
 
 
-@cache
+_making = threading.Lock()
+
+
 def document(urlconf: str) -> dict[str, Any]:
     """The OpenAPI document, made once in a process: it is the same for every tenant."""
+    with _making:  # the generator sets up its extensions on first use, and two threads at that break each other
+        return _document(urlconf)
+
+
+@cache
+def _document(urlconf: str) -> dict[str, Any]:
     with override("en"):
         made: dict[str, Any] = SchemaGenerator(urlconf=urlconf).get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     made["info"]["description"] = ABOUT

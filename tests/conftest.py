@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,12 +18,15 @@ from django.test import Client, TransactionTestCase
 from django.utils import timezone
 
 from accounts.models import Operator
+from callbacks.intake import receivers
+from callbacks.stored import keyring
 from contacts.models import Customer, Follow
 from members.models import Staff
 from tenants import keys
 from tenants.middleware import hosts
 from tenants.models import Tenant
 from tests import cast
+from tests.sandbox_server import forget as forget_wecom
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -142,21 +145,38 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 
 def forget() -> None:
-    """What this process remembers of a database that is rolled back or gone."""
+    """What this process remembers of a database that is rolled back or gone, and of another test's WeCom."""
     keys.forget()
     hosts.forget()
-    for act in FORGET:
-        act()
+    receivers.clear()
+    keyring.clear()
+    forget_wecom()
 
 
-FORGET: list[Callable[[], None]] = []  # memories of other modules, see the conftest of their tests
+# what threads that ask WeCom side by side commit over connections of their own, in a test that is rolled back
+OF_THREADS = """
+DELETE FROM public.tenants_accesstoken;
+DELETE FROM public.tenants_apibreaker;
+UPDATE public.tenants_corpapp SET state = 'unchecked', state_code = NULL, state_call = '', checked_at = NULL
+WHERE state <> 'unchecked';
+"""
 
 
 @pytest.fixture(autouse=True)
-def _nobody_before_and_after() -> Iterator[None]:
+def _nobody_before_and_after(request: pytest.FixtureRequest) -> Iterator[None]:
     forget()
     yield
     connection.set_schema_to_public()
+    if {"db", "sandbox"} <= set(request.fixturenames) and "transactional_db" not in request.fixturenames:
+        with request.getfixturevalue("django_db_blocker").unblock(), connection.cursor() as cursor:
+            cursor.execute(OF_THREADS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start many processes come first, all in one worker (`--dist loadgroup`): no two of them at once, and
+    the other workers have enough to do meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture

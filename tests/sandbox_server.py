@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import requests
 from django.conf import settings
+from django.core.cache import cache
 
 from scrm.up.folder import ROOT, free_port
 from tenants import breaker, budgets, tokens
+from tenants.tasks import _Wake
 from tests import cast
 from wecom import tokens as wecom_tokens
 
@@ -106,6 +108,7 @@ def sandbox(sandbox_process: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A WeCom in which acme is a company of five, and to which the product's calls go."""
     sandbox_process.control("POST", "reset")
     sandbox_process.make_corp()
+    cache.clear()  # budgets that another test's 45009 made small are in Redis, too
     forget()
     monkeypatch.setattr(settings, "WECOM_API_BASE", sandbox_process.url)
     monkeypatch.setitem(os.environ, "WECOM_API_BASE", sandbox_process.url)  # for the processes a test starts
@@ -118,4 +121,6 @@ def forget() -> None:
     tokens._cache.forget()
     breaker._seen.forget_all()
     budgets._redis.forget()
+    budgets._local._rows.clear()
+    _Wake.broker_down_until = 0.0
     wecom_tokens._memory._pasts.clear()

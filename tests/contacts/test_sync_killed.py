@@ -15,6 +15,8 @@ from scrm.up.folder import ROOT
 from tenants.models import Job
 from tests.sandbox_server import Sandbox
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 @pytest.fixture
 def slow_wecom(db_commits: None, sandbox: Sandbox) -> Sandbox:

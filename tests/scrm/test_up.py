@@ -14,6 +14,8 @@ from scrm.up.postgres import Postgres
 from scrm.up.runner import Runner
 from scrm.up.valkey import Valkey, ping
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 def up(var: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """`make up` as a user types it, on a folder and ports of its own."""

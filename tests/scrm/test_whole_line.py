@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from scrm.up.folder import free_port, port_is_free
 
+pytestmark = pytest.mark.xdist_group("processes")
 PATIENCE = 240
 
 
@@ -66,7 +68,8 @@ def test_make_up_shows_a_company_and_a_second_start_keeps_it(var):
     with running(var, web, sandbox) as lines:
         first = shown(lines)
 
-        sign_in = next(line for line in first if "/console/" in line)
+        sign_in = next((line for line in first if "/console/" in line), "")
+        assert sign_in, "\n".join(lines[-40:])
         host = re.search(r"http://([\w.-]+):", sign_in)
         assert host is not None
         assert "account=" in sign_in

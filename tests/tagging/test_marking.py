@@ -110,6 +110,8 @@ def test_tags_and_remarks_of_one_friendship_go_out_in_order(follow: Follow, new_
     first = mark(follow, add=[new_tag])
     second = change_remark(follow, remark="老客户", description="", by="wang", source="console")
     third = mark(follow, remove=[new_tag])
+    outbox.deliver_due(urgent=False, limit=1)
+    OutgoingCall.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(minutes=1))
     assert [deliver(call).state for call in (first, second, third)] == ["pending"] * 3
 
     OutgoingCall.objects.filter(pk=first.pk).update(due_at=timezone.now())

@@ -98,6 +98,15 @@ def test_a_closed_company_is_told_so(customers, acme, acme_client, status, says)
     assert answer["Retry-After"]
 
 
+def test_a_closed_company_is_told_so_in_the_language_of_the_browser(customers, acme, acme_client):
+    Tenant.objects.filter(pk=acme.pk).update(status="suspended")
+
+    answer = acme_client.get("/names/", headers={"Accept-Language": "en"})
+
+    assert '<html lang="en">' in answer.content.decode()
+    assert "服务已停用" not in answer.content.decode()
+
+
 def test_a_failing_view_leaves_nobody_behind(customers, acme_client):
     acme_client.raise_request_exception = False
 

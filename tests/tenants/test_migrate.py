@@ -150,7 +150,7 @@ def test_a_tenant_behind_with_no_change_to_make_is_only_recorded(db_commits, acm
 
 def test_a_release_that_is_killed_goes_on_where_it_was(db_commits, acme, globex):
     """The real command, killed while it makes the schema of one of several tenants."""
-    for number in range(4):
+    for number in range(3):
         tenant = create_tenant(f"late{number}", name="后来的")
         Tenant.objects.filter(pk=tenant.pk).update(migration_state="")
         with connection.cursor() as cursor:
@@ -164,13 +164,13 @@ def test_a_release_that_is_killed_goes_on_where_it_was(db_commits, acme, globex)
     child.wait()
     done = set(Tenant.objects.exclude(migration_state="").values_list("schema_name", flat=True))
     assert "late0" in done
-    assert "late3" not in done
+    assert "late2" not in done
 
     report = run()
 
     assert "late0" not in report["migrated"]
-    assert {"late2", "late3"} <= set(report["migrated"])
+    assert "late2" in report["migrated"]
     assert report["failed"] == {}
-    for number in range(4):
+    for number in range(3):
         assert tables(f"late{number}") == tables("acme")
     assert run()["migrated"] == []

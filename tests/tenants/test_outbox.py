@@ -85,6 +85,8 @@ def test_calls_of_one_subject_go_out_in_order(sandbox: Sandbox, in_acme: Tenant)
     sandbox.fault("errcode", REMARK, errcode=-1, times=1)
     first = post_remark(sandbox, "一")
     second = post_remark(sandbox, "二")
+    outbox.deliver_due(urgent=False, limit=1)
+    OutgoingCall.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(minutes=1))
     outbox.deliver_due(urgent=False)
     assert (state_of(first), state_of(second)) == (State.PENDING, State.PENDING)
     assert first.attempts == 1

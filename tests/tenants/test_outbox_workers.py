@@ -16,9 +16,10 @@ from scrm.up.folder import ROOT
 from scrm.up.valkey import Valkey
 from tenants.models import OutgoingCall, Tenant
 from tests.sandbox_server import Sandbox
+from tests.sizes import in_two_sizes
 from tests.tenants.test_outbox import post_remark
 
-pytestmark = pytest.mark.usefixtures("db_commits")
+pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.xdist_group("processes")]
 State = OutgoingCall.State
 
 WORKER = """
@@ -91,14 +92,17 @@ def dict_of_states() -> dict[str, int]:
     return {state: states.count(state) for state in set(states)}
 
 
-def test_a_redis_that_dies_again_and_again_loses_and_doubles_nothing(sandbox: Sandbox, processes: Processes) -> None:
-    """F4, short: killed and restarted empty, three times, while calls are posted."""
+@in_two_sizes("kills, calls, patience", (2, 15, 90), (5, 200, 300))
+def test_a_redis_that_dies_again_and_again_loses_and_doubles_nothing(
+    sandbox: Sandbox, processes: Processes, kills: int, calls: int, patience: int
+) -> None:
+    """F4 for the outgoing side: killed and restarted empty while calls are posted."""
     processes.start("worker")
     processes.start("scheduler")
     posted = 0
-    for _ in range(3):
+    for _ in range(kills):
         with Tenant.objects.get(schema_name="acme"):
-            for _ in range(15):
+            for _ in range(calls):
                 post_remark(sandbox, str(posted), subject=f"s{posted}")
                 posted += 1
         time.sleep(1.5)
@@ -106,20 +110,27 @@ def test_a_redis_that_dies_again_and_again_loses_and_doubles_nothing(sandbox: Sa
         time.sleep(1.0)
         processes.start("redis")
     connection.close()
-    wait_for(posted, 90)
+    wait_for(posted, patience)
     assert len(sandbox.effects("remark")) == posted
 
 
-def test_calls_of_killed_workers_are_sent_by_the_next(sandbox: Sandbox, processes: Processes) -> None:
-    """F1 for the outgoing side, short: a worker dies in the middle of its calls, another takes them up."""
+@in_two_sizes("calls, kills", (12, 1), (200, 10))
+def test_calls_of_killed_workers_are_sent_by_the_next(
+    sandbox: Sandbox, processes: Processes, calls: int, kills: int
+) -> None:
+    """F1 for the outgoing side: a worker dies in the middle of its calls, another takes them up."""
     sandbox.control("PATCH", "corps/wwacme0000000001", limits={"latency": {"externalcontact/remark": 0.3}})
     with Tenant.objects.get(schema_name="acme"):
-        for number in range(12):
+        for number in range(calls):
             post_remark(sandbox, str(number), subject=f"s{number}")
     processes.start("scheduler")
     processes.start("worker")
-    wait_for(1, 90)
-    processes.kill("worker")
-    processes.start("worker")
-    wait_for(12, 90)
-    assert 12 <= len(sandbox.effects("remark")) <= 16, "a call in flight may be repeated, as a remark may"
+    for kill in range(kills):
+        wait_for(1 + kill * calls // (2 * kills), 90)
+        processes.kill("worker")
+        processes.start("worker")
+    wait_for(calls, 90 + calls)
+    in_flight = 4 * kills
+    assert calls <= len(sandbox.effects("remark")) <= calls + in_flight, (
+        "a call in flight may be repeated, as a remark may"
+    )
