@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--name intake] [--scale smoke|quick|full]`: measures ratios, prints one table at the end."""
+"""`python -m benchmarks [--name intake] [--scale smoke|quick|full]`: measures ratios, a table of each at the end."""
 
 import argparse
 import importlib
@@ -7,7 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks.common.report import Row, print_table
+from benchmarks.common.report import Row, print_tables
 from benchmarks.common.scale import Scale
 
 NAMES = sorted(path.parent.name for path in Path(__file__).parent.glob("*/run.py"))
@@ -29,7 +29,7 @@ def main() -> int:
             traceback.print_exc()
             failed.append(name)
         print(f"   {time.monotonic() - begun:.0f} s", flush=True)
-    print_table(rows)
+    print_tables(rows)
     missed = [row for row in rows if row.reached is False]
     reached = sum(row.reached is True for row in rows)
     print(

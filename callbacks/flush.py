@@ -122,10 +122,12 @@ class Flusher:
     def _flush(self, batch: list[_Waiter]) -> None:
         refused: list[Record] = []
         outcome = self._write([waiter.record for waiter in batch], refused)
-        for waiter in batch:
-            waiter.settle(Outcome.FAILED if refused and waiter.record in refused else outcome)
-        if outcome is Outcome.STORED:
-            waker.wake([waiter.record for waiter in batch])
+        try:
+            if outcome is Outcome.STORED:
+                waker.wake([waiter.record for waiter in batch])
+        finally:  # last: a thread that is released while we still run only wakes to wait for the interpreter
+            for waiter in batch:
+                waiter.settle(Outcome.FAILED if refused and waiter.record in refused else outcome)
 
     def _write(self, records: list[Record], refused: list[Record]) -> Outcome:
         if time.monotonic() >= self._down_until:

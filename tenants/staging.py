@@ -49,10 +49,13 @@ def new_ids(cursor: Any, table: str, count: int) -> list[int]:
 
 
 def _field(value: object) -> str:
+    """Called for every value of every row: what is frequent comes first."""
+    if isinstance(value, str):  # what is to be escaped is not printable, but for the backslash
+        return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPED)
     if value is None:
         return "\\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPED) if not value.isalnum() else value
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes | memoryview):

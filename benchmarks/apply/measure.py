@@ -8,10 +8,14 @@ import json
 import logging
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
@@ -21,10 +25,13 @@ django.setup()
 logging.disable(logging.WARNING)  # a line for each task would be measured, too
 
 from celery import shared_task  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
+from acquisition.models import Welcome  # noqa: E402
 from benchmarks.apply import bare  # noqa: E402
 from benchmarks.common.report import percentile  # noqa: E402
+from benchmarks.common.servers import new_port, wait_for  # noqa: E402
 from benchmarks.sync.measure import pairs, prepare  # noqa: E402
 from callbacks import partitions, record, urgent  # noqa: E402
 from callbacks.drain import drain  # noqa: E402
@@ -32,9 +39,11 @@ from callbacks.insert import Inserter  # noqa: E402
 from contacts.events import apply_customers  # noqa: E402
 from contacts.models import Customer, Follow, FollowTag, Tag, TimelineEntry  # noqa: E402
 from members.models import Staff  # noqa: E402
-from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading  # noqa: E402
+from scrm.up.folder import port_is_free  # noqa: E402
+from tenants.events import EVENT_OWNERS, Owner, Reading  # noqa: E402
 from tenants.models import Receiver, Tenant  # noqa: E402
 from tenants.provision import Connection, create_tenant  # noqa: E402
+from tenants.sending import deliver_due  # noqa: E402
 from wecom.crypto import CallbackCrypto  # noqa: E402
 from wecom.events import Event, parse_event  # noqa: E402
 from wecom.objects import CustomerDetail  # noqa: E402
@@ -193,16 +202,15 @@ def burst_with_welcomes(tenant: Tenant, chance: random.Random) -> tuple[float, l
     know(people)
     know(newcomers)
     fill(tenant, people, "add_external_contact")
-    sent: dict[str, float] = {}
-    taken: dict[str, float] = {}
-    URGENT_HANDLERS["change_external_contact.add_external_contact"] = lambda event: taken.setdefault(
-        event.external_user_id, time.perf_counter()
-    )
+    with tenant:
+        Welcome.objects.create(reach=Welcome.Reach.DEFAULT, enabled=True, text="您好，欢迎！")
+    come_at: dict[str, float] = {}
     over = threading.Event()
 
     def greet() -> None:
         while not over.is_set():
             urgent.drain_urgent(tenant.pk)
+            deliver_due(urgent=True)
             time.sleep(0.05)
         connection.close()
 
@@ -210,20 +218,42 @@ def burst_with_welcomes(tenant: Tenant, chance: random.Random) -> tuple[float, l
         for contact, follow in newcomers:
             if over.wait(0.25):
                 break
-            sent[contact.external_userid] = time.perf_counter()
-            fill(tenant, [(contact, follow)], "add_external_contact", "<WelcomeCode>w</WelcomeCode>")
+            come_at[contact.external_userid] = time.monotonic()
+            code = f"<WelcomeCode>{contact.external_userid}</WelcomeCode>"
+            fill(tenant, [(contact, follow)], "add_external_contact", code)
         connection.close()
 
     threads = [threading.Thread(target=greet), threading.Thread(target=come)]
-    for thread in threads:
-        thread.start()
-    seconds = timed(empty, tenant)
-    looked = time.perf_counter()
-    time.sleep(2)
-    over.set()
-    for thread in threads:
-        thread.join()
-    return seconds, [taken.get(key, at + 60) - at for key, at in sent.items() if at < looked]
+    with answering() as heard:
+        for thread in threads:
+            thread.start()
+        seconds = timed(empty, tenant)
+        looked = time.monotonic()
+        time.sleep(2)
+        over.set()
+        for thread in threads:
+            thread.join()
+        arrived = dict(line.split() for line in heard.read_text().splitlines())
+    if not arrived:
+        raise RuntimeError("no welcome message was sent")
+    return seconds, [float(arrived.get(key, at + 60)) - at for key, at in come_at.items() if at < looked]
+
+
+@contextmanager
+def answering() -> Iterator[Path]:
+    """A WeCom that only takes welcome messages, in a process of its own; the file tells when each one came in."""
+    with TemporaryDirectory() as folder:
+        heard = Path(folder) / "heard"
+        heard.touch()
+        port = new_port()
+        process = subprocess.Popen([sys.executable, "-m", "benchmarks.apply.stub", str(port), str(heard)])
+        try:
+            wait_for(lambda: not port_is_free(port), "the stub", process)
+            settings.WECOM_API_BASE = f"http://127.0.0.1:{port}"
+            yield heard
+        finally:
+            process.kill()
+            process.wait()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def run(scale: Scale) -> list[Row]:
         Row("apply", "events a second / bare set-based SQL", found["bare"], at_least=0.6, note=found["bare_note"]),
         Row("apply", "events a second / ORM in a task per event", found["orm"], at_least=20, note=found["orm_note"]),
         Row("apply", "a burst of 10,000 drained by one worker", found["burst"], "s", at_most=10),
-        Row("apply", "welcomes taken up during the burst, p99", found["p99"], "s", at_most=2, note=found["p99_note"]),
+        Row("apply", "welcomes at WeCom during the burst, p99", found["p99"], "s", at_most=2, note=found["p99_note"]),
     ]
 
 

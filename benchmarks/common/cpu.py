@@ -1,4 +1,7 @@
-"""CPU time of a server: user and system seconds of all its processes."""
+"""CPU time of a server: user and system seconds of all its processes, and the core it may use."""
+
+import os
+from collections.abc import Collection
 
 import psutil
 
@@ -26,3 +29,22 @@ def per_request(before: float, after: float, requests: int, *, least: float = 10
     if cost < least:
         raise Orphaned(f"the server used {cost * 1e6:.1f} µs a request: another one must have answered")
     return cost
+
+
+def sides() -> tuple[set[int], set[int]] | None:
+    """One core for the measured server and the others for load and stores, where a system can keep them apart."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    first, *others = sorted(os.sched_getaffinity(0))
+    return ({first}, set(others)) if others else None
+
+
+def keep_on(pid: int, cores: Collection[int]) -> None:
+    """A process with all its threads, and everything below it."""
+    root = psutil.Process(pid)
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            for thread in process.threads():
+                os.sched_setaffinity(thread.id, cores)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            continue

@@ -60,17 +60,20 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def print_table(rows: Sequence[Row]) -> None:
+def print_tables(rows: Sequence[Row]) -> None:
+    """One table a benchmark, under a line that tells how busy the machine was."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"\n{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {load}\n")
+    print(f"\n{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}, load {load}")
     marks = {True: "reached", False: "MISSED", None: ""}
-    table = [("benchmark", "measure", "value", "goal", "", "")]
-    table += [
-        (row.benchmark, row.measure, f"{row.value:.4g} {row.unit}", row.goal, marks[row.reached], row.note)
-        for row in rows
-    ]
-    widths = [max(len(line[column]) for line in table) for column in range(5)]
-    for line in table:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(line[:5], widths, strict=True)) + f"  {line[5]}".rstrip()
-        )
+    for benchmark in dict.fromkeys(row.benchmark for row in rows):
+        table = [(benchmark, "value", "goal", "", "")]
+        table += [
+            (row.measure, f"{row.value:.4g} {row.unit}", row.goal, marks[row.reached], row.note)
+            for row in rows
+            if row.benchmark == benchmark
+        ]
+        widths = [max(len(line[column]) for line in table) for column in range(4)]
+        print()
+        for line in table:
+            cells = [cell.ljust(width) for cell, width in zip(line[:4], widths, strict=True)]
+            print("  ".join([*cells, line[4]]).rstrip())
