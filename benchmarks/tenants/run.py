@@ -31,7 +31,7 @@ class Candidate:
 
 def run(scale: Scale) -> list[Row]:
     count, creations = scale.pick((40, 5), (150, 15), (500, 25))
-    rounds, seconds = scale.pick((7, 0.5), (15, 1.0), (25, 2.0))
+    rounds, seconds = scale.pick((7, 0.5), (9, 1.0), (11, 1.0))
     with Servers() as servers:
         servers.run("manage.py", "migrate_all")
         servers.run("manage.py", "collectstatic", "--noinput")  # pages name their files by this manifest
