@@ -7,9 +7,7 @@ anywhere, it goes on from its last checkpoint, which is written in the very tran
 import logging
 import random
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +18,7 @@ from django.utils import timezone
 
 from tenants.current import current_tenant
 from tenants.judging import DELAYS
+from tenants.locks import alone_with
 from tenants.models import Job, Tenant
 from tenants.tasks import enqueue
 from wecom.errors import WeComMisconfigured, WeComUnavailable, WeComUnknown
@@ -163,7 +162,7 @@ def waiting() -> list[tuple[str, int]]:
 
 def run_slice(job: Job, *, seconds: float = SLICE_SECONDS) -> bool:
     """Run a job for a while; False when another worker has it or it is not open any more."""
-    with _sole_runner(job) as mine:
+    with alone_with(LOCK_SPACE, f"job:{job.pk}") as mine:
         if not mine or not _take_up(job):
             return False
         _run(job, JobRun(job, seconds=seconds))
@@ -254,22 +253,3 @@ def _end_slice(run: JobRun, state: str, **values: Any) -> None:
 
 def _refresh(job: Job) -> None:
     job.refresh_from_db()
-
-
-@contextmanager
-def _sole_runner(job: Job) -> Iterator[bool]:
-    """A lock that lives as long as the worker's connection: a killed worker's job is free at once."""
-    numbers = [LOCK_SPACE, zlib.crc32(f"job:{job.pk}".encode()) - 2**31]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", numbers)
-        row = cursor.fetchone()
-    mine = bool(row and row[0])
-    try:
-        yield mine
-    finally:
-        if mine:
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s, %s)", numbers)
-            except (OperationalError, InterfaceError):
-                connection.close()

@@ -1,15 +1,14 @@
 """What happens by the clock. Schedulers may be many: a slot of the ledger belongs to the one that holds its lock."""
 
 import logging
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from tenants.locks import alone_with
 from tenants.models import Tick
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def run_slot(periodic: Periodic, slot: datetime) -> str:
 
     The lock lives as long as its connection: the slot of a scheduler that died in the middle is run again.
     """
-    with _lock_of(periodic) as mine:
+    with alone_with(LOCK_SPACE, periodic.name) as mine:
         if not mine:
             return "taken"
         row, _ = Tick.objects.get_or_create(job=periodic.name, slot=slot)
@@ -75,21 +74,3 @@ def run_slot(periodic: Periodic, slot: datetime) -> str:
 
 def prune_ledger() -> int:
     return Tick.objects.filter(slot__lt=timezone.now() - LEDGER_KEPT).delete()[0]
-
-
-@contextmanager
-def _lock_of(periodic: Periodic) -> Iterator[bool]:
-    numbers = [LOCK_SPACE, zlib.crc32(periodic.name.encode()) - 2**31]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", numbers)
-        row = cursor.fetchone()
-    mine = bool(row and row[0])
-    try:
-        yield mine
-    finally:
-        if mine:
-            try:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s, %s)", numbers)
-            except (DatabaseError, InterfaceError):
-                connection.close()
