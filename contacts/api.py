@@ -158,7 +158,7 @@ class CustomerList(generics.ListAPIView[Customer]):
             added_to=wish.get("added_to"),
         )
         if stage := wish.get("stage"):
-            customers = customers.filter(stage=stage)
+            customers = customers.filter(stage__name=stage)
         if moment := wish.get("updated_after"):
             return with_follows(customers.filter(updated_at__gt=moment).order_by("updated_at", "id"))
         return with_follows(customers.order_by("id"))

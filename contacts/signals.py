@@ -7,4 +7,5 @@ from django.dispatch import Signal
 
 follow_added = Signal()  # friendships that began, or began again
 follow_ended = Signal()  # friendships that ended, by whichever side
+stage_changed = Signal()  # `customer_ids` that moved to `stage_id` (None: out of every stage), by one act
 tags_changed = Signal()  # friendships that were there before and carry other tags now

@@ -75,7 +75,12 @@ TENANT_APPS = [
     "members",
     "contacts",
     "tagging",
+    "content",
     "acquisition",
+    "broadcasts",
+    "sop",
+    "archive",
+    "sidebar",
     "integrations",
     "insights",
 ]

@@ -123,16 +123,18 @@ JOB_KINDS: dict[str, Callable[[JobRun], None]] = {}
 """By kind; filled by scrm/wiring.py. Runs in the tenant's schema, outside of any transaction."""
 
 
-def start(kind: str, by: str = "", params: dict[str, Any] | None = None) -> Job:
-    """A new job of the current tenant, or the one of this kind that is still open."""
+def start(kind: str, by: str = "", params: dict[str, Any] | None = None, *, subject: str = "") -> Job:
+    """A new job of the current tenant, or the one of this kind and subject that is still open."""
     if kind not in JOB_KINDS:
         raise KeyError(f"no such kind of job: {kind}")
     tenant = current_tenant()
     try:
         with transaction.atomic():
-            job = Job.objects.create(tenant=tenant, kind=kind, requested_by=by[:80], params=params or {})
+            job = Job.objects.create(
+                tenant=tenant, kind=kind, subject=subject, requested_by=by[:80], params=params or {}
+            )
     except IntegrityError:
-        job = Job.objects.get(tenant=tenant, kind=kind, state__in=OPEN)
+        job = Job.objects.get(tenant=tenant, kind=kind, subject=subject, state__in=OPEN)
     enqueue(work, job_id=job.pk)
     return job
 

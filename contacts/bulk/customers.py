@@ -34,10 +34,10 @@ CROSS JOIN LATERAL (
 ) d
 """
 _INSERT = f"""
-INSERT INTO contacts_customer (id, external_userid, name, kind, gender, avatar, unionid, position, corp_name, stage,
+INSERT INTO contacts_customer (id, external_userid, name, kind, gender, avatar, unionid, position, corp_name,
     search_text, active_follows, first_added_at, last_added_at, lost_at, raw_hash, synced_at)
 SELECT s.id, s.external_userid, COALESCE(s.name, ''), COALESCE(s.kind, 1), COALESCE(s.gender, 0),
-    COALESCE(s.avatar, ''), COALESCE(s.unionid, ''), COALESCE(s.position, ''), COALESCE(s.corp_name, ''), '',
+    COALESCE(s.avatar, ''), COALESCE(s.unionid, ''), COALESCE(s.position, ''), COALESCE(s.corp_name, ''),
     concat_ws(E'\\n', NULLIF(s.name, ''), NULLIF(s.corp_name, ''), d.remarks), d.living, d.first_added_at,
     d.last_added_at, d.lost_at, COALESCE(s.raw_hash, ''), now()
 FROM pg_temp.stage_customer s {_SUMS} WHERE NOT s.known ORDER BY s.id

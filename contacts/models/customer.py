@@ -31,7 +31,13 @@ class Customer(TenantModel):
     unionid = models.CharField(max_length=64, blank=True)
     position = models.CharField(max_length=128, blank=True)
     corp_name = models.CharField(_("企业"), max_length=128, blank=True)
-    stage = models.CharField(max_length=32, blank=True)
+    stage = models.ForeignKey(
+        "contacts.Stage", on_delete=models.SET_NULL, null=True, related_name="customers", db_index=False
+    )
+    stage_at = models.DateTimeField(null=True)  # since when; the history stands on the timeline
+    fields = models.JSONField(  # values of the custom fields, by key
+        default=dict, db_default=models.Value({}, output_field=models.JSONField())
+    )
     search_text = models.TextField(blank=True)  # name, remarks, corp name: what the search box looks through
     active_follows = models.PositiveSmallIntegerField(default=0)
     first_added_at = models.DateTimeField(null=True)
@@ -89,7 +95,10 @@ class Follow(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["customer", "staff"], name="follow_once")]
-        indexes = [models.Index(fields=["staff", "-added_at", "-id"], name="follow_of_staff")]
+        indexes = [
+            models.Index(fields=["staff", "-added_at", "-id"], name="follow_of_staff"),
+            models.Index(fields=["state", "-added_at"], name="follow_by_state", condition=~models.Q(state="")),
+        ]
 
 
 class FollowTag(TenantModel):

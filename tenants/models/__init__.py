@@ -2,6 +2,7 @@
 
 from tenants.models.base import TenantModel, TenantQuerySet, WrongTenant
 from tenants.models.connection import AccessToken, CorpApp, Credential, Receiver, ReceiverKey
+from tenants.models.due import DueRow
 from tenants.models.outbox import ApiBreaker, OutgoingCall
 from tenants.models.template import SchemaTemplate
 from tenants.models.tenant import Domain, DomainFile, Tenant, TenantKey
@@ -14,6 +15,7 @@ __all__ = [
     "Credential",
     "Domain",
     "DomainFile",
+    "DueRow",
     "Job",
     "OutgoingCall",
     "Receiver",

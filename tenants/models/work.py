@@ -19,6 +19,7 @@ class Job(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="jobs", verbose_name=_("企业"))
     kind = models.CharField(_("类型"), max_length=32)
+    subject = models.CharField(_("对象"), max_length=64, blank=True)  # several of a kind may run, one for each subject
     state = models.CharField(_("状态"), max_length=16, choices=State, default=State.QUEUED)
     stage = models.CharField(_("阶段"), max_length=64, blank=True)
     done = models.PositiveIntegerField(_("已完成"), default=0)
@@ -41,9 +42,9 @@ class Job(models.Model):
         verbose_name = verbose_name_plural = _("长任务")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "kind"],
+                fields=["tenant", "kind", "subject"],
                 condition=models.Q(state__in=["queued", "running"]),
-                name="one_open_job_per_kind",
+                name="one_open_job_per_subject",
             )
         ]
         indexes = [models.Index(fields=["tenant", "kind", "-id"], name="job_recent")]

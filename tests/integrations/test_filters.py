@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from contacts import bulk
-from contacts.models import Customer, Follow, FollowTag, Tag, TagGroup
+from contacts.models import Customer, Follow, FollowTag, Stage, Tag, TagGroup
 from members.models import Staff
 from tenants.models import Tenant
 from tests.integrations.caller import Caller
@@ -27,8 +27,9 @@ def _three_customers(acme: Tenant) -> None:
         tag = Tag.objects.create(
             wecom_id="etVip", name="VIP", group=TagGroup.objects.create(wecom_id="etG", name="等级")
         )
+        won = Stage.objects.create(name="won")
         han, wu, mei = (
-            Customer.objects.create(external_userid=f"wm{name}", name=title, stage=stage)
+            Customer.objects.create(external_userid=f"wm{name}", name=title, stage=won if stage else None)
             for name, title, stage in (("Han", "韩梅梅", "won"), ("Wu", "吴用", ""), ("Mei", "小美", "won"))
         )
         link = Follow.objects.create(customer=han, staff=zhang, added_at=on(1), remark="老客户A")

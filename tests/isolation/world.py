@@ -57,6 +57,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "OutgoingCall": {"state": "dead", "deadline": None, "priority": 1},
     "InboxEvent": {"status": "dead", "urgent": False},
     "Job": {"state": "done"},
+    "Step": {"after_minutes": None, "day": 0, "at": lambda: datetime.time(9)},
 }
 
 
@@ -115,6 +116,10 @@ class World:
         shared = model in SHARED
         if column.name in {"tenant", "tenant_id"}:
             return tenant.pk
+        if column.name == "only":  # a table of one row: the others are not it
+            return number == MINE
+        if isinstance(column, models.ForeignKey) and column.related_model == model:
+            return None
         if isinstance(column, models.ForeignKey):  # a OneToOneField is one
             if not shared or column.related_model in SHARED:
                 return self.rows[tenant.schema_name][column.related_model.__name__][number].pk
@@ -140,7 +145,7 @@ class World:
             suffix = ".txt" if model is DomainFile else ""
             # the same in both companies; the shared schema allows that for none of its rows
             other = tenant.schema_name if model in SHARED else "other" if number == FOREIGN else ""
-            return f"{prefix}{column.name[:5].replace('_', '')}{other}{number}{suffix}"
+            return f"{prefix}{column.name[:5].replace('_', '')}{other}{number}{suffix}"[:longest]
         if column.choices and tenant == self.acme:
             return str(column.choices[0][0])
         if longest < SHORTEST:
@@ -207,6 +212,8 @@ def plain(column: Any, number: int) -> Any:
         return None if column.null else timezone.now()
     if isinstance(column, models.DateField):
         return datetime.date(2026, 1, 5)
+    if isinstance(column, models.TimeField):
+        return datetime.time(9)
     return None if column.null and not column.choices else number
 
 
