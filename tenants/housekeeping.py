@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tenants import checks, outbox, polling, schedule
+from tenants import checks, due, outbox, polling, schedule
 from tenants.schedule import Periodic, Poller
 
 NIGHT = timedelta(hours=19)  # 03:00 in China
@@ -15,4 +15,5 @@ PERIODIC = [
 POLLERS = [
     Poller("outbox", polling.poll_outbox),
     Poller("jobs", polling.poll_jobs),
+    Poller("due", due.poll),
 ]

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=24)),
                 ("ref", models.BigIntegerField()),
                 ("due_at", models.DateTimeField()),
-                ("claims", models.PositiveSmallIntegerField(default=0)),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
             ],
         ),
         migrations.RemoveConstraint(
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="duerow",
-            index=models.Index(fields=["due_at", "id"], name="due_first"),
+            index=models.Index(fields=["tenant", "due_at", "id"], name="due_first"),
         ),
         migrations.AddConstraint(
             model_name="duerow",

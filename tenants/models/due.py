@@ -6,17 +6,14 @@ from tenants.models.tenant import Tenant
 
 
 class DueRow(models.Model):
-    """Something of a tenant's schema that must happen at a time. It is deleted with the work it stands for.
-
-    A claim moves `due_at` on by the length of its lease: a worker that dies leaves a row that falls due again.
-    """
+    """Something of a tenant's schema that must happen at a time. Its row goes in the transaction that does it."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=24)  # names the handler, see scrm/wiring.py
     ref = models.BigIntegerField()  # the row in the tenant's schema
     due_at = models.DateTimeField()
-    claims = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["tenant", "kind", "ref"], name="due_once")]
-        indexes = [models.Index(fields=["due_at", "id"], name="due_first")]
+        indexes = [models.Index(fields=["tenant", "due_at", "id"], name="due_first")]
