@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 CACHED_SECONDS = 60.0
 FLIGHT_WAIT_SECONDS = 20.0
 LOCK_SPACE = 0x544F4B45  # "TOKE": the first half of the advisory lock's number
+TICKETS = ("ticket_corp", "ticket_agent")
 BAD_SECRET = frozenset({40001, 40013, 40056, 40084, 41002, 41004})
 """Answers of gettoken that no repeat can mend; repeating 40001 shuts out our IP for an hour, for all tenants."""
 
@@ -144,7 +145,7 @@ def mark_broken(app: CorpApp, code: int, call: str) -> None:
 def forget_tokens(app: CorpApp) -> None:
     """After a secret was replaced: its token and what was said against the old secret are void."""
     AccessToken.objects.filter(app=app).delete()
-    for kind in Credential.Kind.values:
+    for kind in (*Credential.Kind.values, *TICKETS):
         _cache.drop(token_key(app.pk, kind))
     CorpApp.objects.filter(pk=app.pk, state=CorpApp.State.BROKEN).update(
         state=CorpApp.State.UNCHECKED, state_code=None, state_call=""

@@ -67,6 +67,9 @@ ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("externalcontact/remark", "POST", Kind.IDEMPOTENT),
     Endpoint("externalcontact/send_welcome_msg", "POST", Kind.ONE_SHOT),
     Endpoint("message/send", "POST", Kind.MESSAGE),
+    Endpoint("get_jsapi_ticket", "GET", Kind.READ),
+    Endpoint("ticket/get", "GET", Kind.READ),
+    Endpoint("auth/getuserinfo", "GET", Kind.ONE_SHOT),
 )
 
 
