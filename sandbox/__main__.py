@@ -13,9 +13,11 @@ from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from starlette.types import ASGIApp
 
 from sandbox import seed
 from sandbox.app import build
+from sandbox.finance import FinanceProxy
 from sandbox.store import BrokenStore, Store
 from sandbox.world import World
 
@@ -24,6 +26,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m sandbox", description="An imitation of the WeCom server.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)
+    parser.add_argument("--finance-port", type=int, default=None, help="proxy of the archive library; the next port")
     parser.add_argument("--data", type=Path, default=Path("var/sandbox"), help="folder of the SQLite file")
     parser.add_argument("--memory", action="store_true", help="keep nothing on disk")
     parser.add_argument("--corp-id", default=seed.DEFAULT_CORP)
@@ -74,9 +77,23 @@ def open_world(chosen: argparse.Namespace) -> tuple[World, Store | None]:
     return world, store
 
 
-async def serve(world: World, host: str, port: int, stop: asyncio.Event) -> None:
+async def open_proxy(world: World, application: ASGIApp, host: str, port: int) -> FinanceProxy | None:
+    """The archive library's way in; a port in use costs only the archive."""
+    proxy = FinanceProxy(application)
+    try:
+        await proxy.start(host, port)
+    except OSError as error:
+        proxy.stop()
+        print(f"sandbox: no archive proxy on {host}:{port}: {error.strerror}", file=sys.stderr, flush=True)
+        return None
+    world.finance_proxy = f"http://{host}:{port}"
+    return proxy
+
+
+async def serve(world: World, host: str, port: int, stop: asyncio.Event, finance_port: int) -> None:
     """Listens until told to stop; while a `refuse` fault lasts the port is truly closed."""
     application = build(world)
+    proxy = await open_proxy(world, application, host, finance_port) if finance_port else None
     while not stop.is_set():
         server = Server(
             application,
@@ -104,6 +121,8 @@ async def serve(world: World, host: str, port: int, stop: asyncio.Event) -> None
         if pause > 0 and not stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
+    if proxy is not None:
+        proxy.stop()
 
 
 async def announce(world: World, host: str, port: int) -> None:
@@ -130,7 +149,8 @@ async def run(chosen: argparse.Namespace) -> None:
     side = [asyncio.create_task(announce(world, chosen.host, chosen.port))]
     if store is not None:
         side.append(asyncio.create_task(store.keep(world)))
-    await serve(world, chosen.host, chosen.port, stop)
+    finance_port = chosen.port + 1 if chosen.finance_port is None else chosen.finance_port
+    await serve(world, chosen.host, chosen.port, stop, finance_port)
     for task in side:
         task.cancel()
     await asyncio.gather(*side, return_exceptions=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import seed
+from sandbox import conversations, seed
 from sandbox.corp import Corp
-from sandbox.objects import ChatLine, Customer, Follow, Staff, Welcome
+from sandbox.objects import Customer, Follow, Staff, Welcome
 from sandbox.world import World
 
 
@@ -95,6 +95,10 @@ def the_customer(scene: Scene) -> Customer:
         while customer.type != 1:
             customer = seed.make_customer(corp)
         customer.name = scene.text("name") or customer.name
+    if scene.text("corp_full_name"):  # a WeCom user of another corp
+        customer.type, customer.corp_full_name = 2, scene.text("corp_full_name")
+        customer.corp_name = customer.corp_full_name[:6]
+        customer.external_userid = "wo" + customer.external_userid[2:]
     if scene.wish.get("gender") is not None:
         customer.gender = int(scene.wish["gender"])
     corp.customers[customer.external_userid] = customer
@@ -124,14 +128,12 @@ def customer_adds(scene: Scene) -> dict[str, Any]:
     else:
         follow.one_way = half
         follow.deleted_by_customer = False
+        follow.state = state or follow.state
     corp.touch("customer", customer.external_userid)
     change_type = "add_half_external_contact" if half else "add_external_contact"
     code = welcome_code(scene, follow)
-    corp.say(
-        customer.external_userid,
-        staff.userid,
-        ChatLine(time.time(), "notice", f"你已添加了{staff.name}，现在可以开始聊天了"),
-    )
+    people = [customer.external_userid, staff.userid]
+    conversations.notice(corp, people, f"你已添加了{staff.name}，现在可以开始聊天了")
     scene.world.sender.customer_event(corp, change_type, follow, State=follow.state or None, WelcomeCode=code)
     return {
         "external_userid": customer.external_userid,
@@ -175,26 +177,6 @@ def staff_deletes_customer(scene: Scene) -> dict[str, Any]:
     scene.corp.drop_follow(follow)
     source = "DELETE_BY_TRANSFER" if scene.wish.get("transfer") else None
     scene.world.sender.customer_event(scene.corp, "del_external_contact", follow, Source=source)
-    return {}
-
-
-@act
-def customer_says(scene: Scene) -> dict[str, Any]:
-    follow = scene.follow()
-    if follow.deleted_by_customer:
-        raise CannotAct("对方还不是你的好友")
-    follow.chat_begun = True
-    scene.corp.touch("customer", follow.external_userid)
-    scene.corp.say(follow.external_userid, follow.userid, ChatLine(time.time(), "customer", scene.text("text", "你好")))
-    return {}
-
-
-@act
-def staff_says(scene: Scene) -> dict[str, Any]:
-    follow = scene.follow()
-    follow.chat_begun = True
-    scene.corp.touch("customer", follow.external_userid)
-    scene.corp.say(follow.external_userid, follow.userid, ChatLine(time.time(), "staff", scene.text("text", "您好")))
     return {}
 
 

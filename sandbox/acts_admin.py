@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sandbox import contact_ways, conversations, mass
 from sandbox.acts import CannotAct, Scene, act
 from sandbox.objects import Department, Staff, Tag, TagGroup
 
@@ -40,7 +41,10 @@ def tag_group_create(scene: Scene) -> dict[str, Any]:
     names = list(dict.fromkeys(str(name) for name in scene.wish.get("tags") or ("默认标签",)))
     group = TagGroup(corp.new_id("et"), scene.text("name", "新标签组"), now)
     group.tags = [Tag(corp.new_id("et"), name, now) for name in names]
+    group.strategy_id = int(scene.wish.get("strategy_id") or 0)
     corp.add_tag_group(group)
+    if group.strategy_id:  # its events go to apps with the right for rule groups
+        return {"group_id": group.group_id, "tags": [tag.id for tag in group.tags]}
     scene.world.sender.tag_event(corp, "create", group.group_id, "tag_group")
     for tag in group.tags:
         scene.world.sender.tag_event(corp, "create", tag.id, "tag")
@@ -192,6 +196,9 @@ def rename(scene: Scene, staff: Staff, userid: str) -> None:
         follow.userid = userid
         ties[userid] = follow
         corp.touch("customer", follow.external_userid)
+    conversations.rename(corp, old, userid)
+    contact_ways.rename(corp, old, userid)
+    mass.rename(corp, old, userid)
     for group in corp.groups.values():
         seat = group.members.pop(old, None)
         if seat is not None:

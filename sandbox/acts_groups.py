@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+from sandbox import conversations
 from sandbox.acts import CannotAct, Scene, act, the_customer
 from sandbox.api.groups import group_view, settled
 from sandbox.corp import Corp
@@ -93,7 +94,30 @@ def group_join(scene: Scene) -> dict[str, Any]:
             group.members[member].state = scene.text("state")
         if member in scene.corp.customers:
             scene.corp.touch("customer", member)
+            greet(scene, group, member)
     return members_changed(scene, group, "add_member", joined, 3 if scan else 0, 0)
+
+
+def greet(scene: Scene, group: GroupChat, member: str) -> None:
+    """The group's welcome template, with the newcomer's name in it."""
+    template = scene.corp.group_welcomes.get(group.welcome)
+    if template is None:
+        return
+    for kind, payload in template.content.items():
+        text = str(payload.get("content") or "").replace("%NICKNAME%", group.members[member].name)
+        said = {"content": text} if kind == "text" else payload
+        conversations.say(scene.corp, group.owner, (), kind, said, chat_id=group.chat_id, via="welcome")
+
+
+@act
+def group_welcome_choose(scene: Scene) -> dict[str, Any]:
+    """{chat_id, template_id}: the owner chooses a template in the client; without one, none."""
+    group, template_id = the_group(scene), scene.text("template_id")
+    if template_id and template_id not in scene.corp.group_welcomes:
+        raise CannotAct("没有这个入群欢迎语")
+    group.welcome = template_id
+    scene.corp.touch("group", group.chat_id)
+    return {"chat_id": group.chat_id}
 
 
 def leave_seats(scene: Scene, quit_scene: int) -> dict[str, Any]:

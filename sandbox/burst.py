@@ -7,7 +7,7 @@ from collections import Counter
 from random import Random
 from typing import Any
 
-from sandbox import acts_admin, acts_groups  # noqa: F401 - imported for the acts they register
+from sandbox import acts_admin, acts_app, acts_codes, acts_groups, acts_mass, acts_talk  # noqa: F401 - imported for the acts they register
 from sandbox.acts import ACTS, CannotAct, perform
 from sandbox.corp import Corp
 from sandbox.world import World
@@ -41,7 +41,7 @@ async def burst(world: World, corp: Corp, wish: dict[str, Any]) -> dict[str, Any
         try:
             result = perform(world, corp, kind, particulars(corp, rng, kind, pairs, wish))
             done[kind] += 1
-            if kind == "customer_adds":
+            if kind == "customer_adds" or result.get("result") in ("added", "one_way"):
                 pairs.append((result["external_userid"], result["userid"]))
                 added.append(result)
         except CannotAct:
@@ -62,6 +62,10 @@ def particulars(
     userids = wish.get("userids") or sellers
     if kind == "customer_adds":
         return {"userid": rng.choice(userids), "state": wish.get("state", ""), "half": wish.get("half", False)}
+    if kind == "customer_scans":
+        if not corp.contact_ways:
+            raise CannotAct("no contact ways")
+        return {"config_id": rng.choice(list(corp.contact_ways)), "half": wish.get("half", False)}
     if kind.startswith("group_"):
         chats = [group.chat_id for group in corp.groups.values() if not group.dismissed]
         owner = rng.choice(sellers)

@@ -101,7 +101,8 @@ class Control:
     # -- corps -------------------------------------------------------------------------------------------------------
 
     async def health(self, request: Request) -> Any:
-        return {"ok": True, "corps": len(self.world.corps), "now": time.time()}
+        proxy = self.world.finance_proxy
+        return {"ok": True, "corps": len(self.world.corps), "now": time.time(), "finance_proxy": proxy}
 
     async def corps(self, request: Request) -> Any:
         return {"corps": [self.corp_view(corp) for corp in self.world.corps.values()]}

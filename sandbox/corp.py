@@ -8,15 +8,22 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.archive import Archive
+from sandbox.contact_ways import ContactWay
+from sandbox.conversations import Conversations
 from sandbox.errors import ApiError
+from sandbox.mass import Mailings
+from sandbox.media import Media
+from sandbox.moments import Moment
 from sandbox.objects import (
     App,
-    ChatLine,
+    AppMessage,
     Customer,
     Delivery,
     Department,
     Follow,
     GroupChat,
+    GroupWelcome,
     Limits,
     Receiver,
     Staff,
@@ -58,7 +65,14 @@ class Corp:
         self.limits = Limits()
         self.delivery = Delivery()
         self.welcomes: dict[str, Welcome] = {}
-        self.chats: dict[str, list[ChatLine]] = {}  # "external_userid userid" → lines
+        self.conversations = Conversations()
+        self.archive = Archive()
+        self.mailings = Mailings()
+        self.moments: dict[str, Moment] = {}
+        self.group_welcomes: dict[str, GroupWelcome] = {}
+        self.app_messages: dict[str, AppMessage] = {}
+        self.media: dict[str, Media] = {}
+        self.contact_ways: dict[str, ContactWay] = {}  # by config_id
         self.dirty: dict[tuple[str, str], None] = {}  # in order, as a restart brings it back
 
     # -- ids ---------------------------------------------------------------------------------------------------------
@@ -182,15 +196,6 @@ class Corp:
     def live_tags(self) -> int:
         return sum(1 for _, tag in self.tags.values() if not tag.deleted)
 
-    # -- chats -------------------------------------------------------------------------------------------------------
-
-    def say(self, external_userid: str, userid: str, line: ChatLine) -> None:
-        key = f"{external_userid} {userid}"
-        lines = self.chats.setdefault(key, [])
-        lines.append(line)
-        del lines[:-200]
-        self.touch("chat", key)
-
     def counts(self) -> dict[str, int]:
         return {
             "departments": len(self.departments),
@@ -199,4 +204,7 @@ class Corp:
             "follows": sum(len(book) for book in self.books.values()),
             "groups": sum(1 for group in self.groups.values() if not group.dismissed),
             "tags": self.live_tags(),
+            "contact_ways": len(self.contact_ways),
+            "mass_messages": len(self.mailings.messages),
+            "messages": len(self.conversations.messages),
         }

@@ -72,6 +72,17 @@ class Sender:
     def contact_event(self, corp: Corp, change_type: str, **fields: Any) -> None:
         self.post(corp, events.event(corp.corp_id, int(time.time()), "change_contact", change_type, **fields), None)
 
+    def app_event(self, corp: Corp, app: App, name: str, userid: str, **fields: Any) -> None:
+        """What a member does with an app: only that app hears of it."""
+        body = events.event(corp.corp_id, int(time.time()), name, "", **fields) | {"FromUserName": userid}
+        for receiver in corp.receivers.values():
+            if receiver.app_key != app.key or (receiver.events and name not in receiver.events):
+                continue
+            self.counts[corp.corp_id]["events"] += 1
+            for _ in range(max(1, corp.delivery.duplicate)):
+                plaintext = events.to_json(body) if receiver.json else events.to_xml(body)
+                self.submit(corp, receiver, name, "", plaintext)
+
     def post(self, corp: Corp, fields: events.Fields, by: App | None, userid: str = "") -> None:
         """Hands an event to every receiver that should know: not to the app whose own call caused it."""
         for receiver in corp.receivers.values():
@@ -84,7 +95,7 @@ class Sender:
             plaintext = events.to_json(fields) if receiver.json else events.to_xml(fields)
             self.counts[corp.corp_id]["events"] += 1
             for _ in range(max(1, corp.delivery.duplicate)):
-                self.submit(corp, receiver, fields["Event"], fields["ChangeType"], plaintext)
+                self.submit(corp, receiver, fields["Event"], fields.get("ChangeType", ""), plaintext)
 
     def concerns(self, corp: Corp, receiver: Receiver, userid: str) -> bool:
         """Only members with 客户联系 inside the app's visible range make customer events for it."""

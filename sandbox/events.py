@@ -10,7 +10,8 @@ Fields = dict[str, Any]
 
 def event(corp_id: str, at: int, name: str, change_type: str, **fields: Any) -> Fields:
     head: Fields = {"ToUserName": corp_id, "FromUserName": "sys", "CreateTime": at, "MsgType": "event", "Event": name}
-    head["ChangeType"] = change_type
+    if change_type:
+        head["ChangeType"] = change_type
     return head | {key: value for key, value in fields.items() if value is not None}
 
 
@@ -19,6 +20,10 @@ def element(name: str, value: Any) -> str:
         return f"<{name}>{value}</{name}>"
     if isinstance(value, list):
         return f"<{name}>{''.join(element('Item', item) for item in value)}</{name}>"
+    if isinstance(value, tuple):  # the element itself, several times
+        return "".join(element(name, item) for item in value)
+    if isinstance(value, dict):
+        return f"<{name}>{''.join(element(key, item) for key, item in value.items())}</{name}>"
     return f"<{name}><![CDATA[{str(value).replace(']]>', ']]]]><![CDATA[>')}]]></{name}>"
 
 

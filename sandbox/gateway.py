@@ -13,7 +13,8 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from sandbox import illness
-from sandbox.api import ENDPOINTS, Ask, Endpoint, contacts, customers, groups, messages, tags  # noqa: F401 - they register
+from sandbox.api import ENDPOINTS, Ask, Blob, Endpoint
+from sandbox.api.registered import MODULES  # noqa: F401 - they register
 from sandbox.corp import Corp
 from sandbox.errors import ApiError, errmsg
 from sandbox.faults import Fault
@@ -35,6 +36,9 @@ class Call:
     query: dict[str, str]
     body: bytes
     ip: str
+    site: str = ""
+    content_type: str = ""
+    range: str = ""
     corp_id: str = ""
     fault: Fault | None = None
 
@@ -50,22 +54,26 @@ class Gateway:
         call.corp_id = world.owner_of(call.query.get("access_token", "")) or call.query.get("corpid", "")
         call.fault = world.faults.pick(call.corp_id, call.api, started)
         world.calls.begin(call.corp_id, call.api)
-        answer: dict[str, Any] = {}
+        answer: dict[str, Any] | Blob = {}
         try:
             answer = await self.answer(call)
-            payload = orjson.dumps(answer)
-            if call.fault is None:
+            payload = answer.body if isinstance(answer, Blob) else orjson.dumps(answer)
+            if call.fault is None and isinstance(answer, Blob):
+                await illness.send_all(send, 200, payload, answer.content_type.encode(), *answer.headers)
+            elif call.fault is None:
                 await illness.send_all(send, 200, payload)
             else:
                 await illness.strike(call.fault, payload, send, world.shutting)
         finally:
             seconds = round(time.time() - started, 4)
-            world.calls.end(call.corp_id, call.api, int(answer.get("errcode", -2)), self.entry(call, started, seconds))
+            code = 0 if isinstance(answer, Blob) else int(answer.get("errcode", -2))
+            world.calls.end(call.corp_id, call.api, code, self.entry(call, started, seconds))
 
     def entry(self, call: Call, started: float, seconds: float) -> dict[str, Any]:
         query = {name: value for name, value in call.query.items() if name not in SECRET_QUERY}
         fault = call.fault.kind if call.fault else ""
-        body = shorten(call.body)
+        upload = call.content_type.startswith("multipart/")
+        body = f"({len(call.body)} bytes of {call.content_type})" if upload else shorten(call.body)
         return {
             "at": started,
             "method": call.method,
@@ -76,7 +84,7 @@ class Gateway:
             "ip": call.ip,
         }
 
-    async def answer(self, call: Call) -> dict[str, Any]:
+    async def answer(self, call: Call) -> dict[str, Any] | Blob:
         """The whole JSON answer; with a fault that spoils the call itself, what the fault says."""
         fault = call.fault
         try:
@@ -90,11 +98,11 @@ class Gateway:
             result = await self.run(call)
             if fault is not None and fault.kind == "errcode":
                 raise ApiError(fault.errcode)
-            return OK | result
+            return result if isinstance(result, Blob) else OK | result
         except ApiError as error:
             return {"errcode": error.code, "errmsg": errmsg(error.code, error.note, call.ip)}
 
-    async def run(self, call: Call) -> dict[str, Any]:
+    async def run(self, call: Call) -> dict[str, Any] | Blob:
         now = time.time()
         world = self.world
         if call.api == "gettoken":
@@ -106,12 +114,14 @@ class Gateway:
         check_right(endpoint, app, call.ip)
         if call.method != endpoint.method:
             raise ApiError(40058, f"require {endpoint.method} method")
-        world.ceilings.admit(corp.corp_id, call.api, corp.limits, now)
+        world.ceilings.admit(corp.corp_id, call.api, call.ip, corp.limits, now)
         world.ceilings.enter(corp.corp_id, call.api, corp.limits)
         try:
-            body = read_body(call) if endpoint.method == "POST" else {}
+            body = read_body(call) if endpoint.method == "POST" and not endpoint.raw else {}
             await asyncio.sleep(latency(corp, call.api))
-            return endpoint.handler(Ask(world, corp, app, call.query, body, time.time()))
+            raw = call.body if endpoint.raw else b""
+            ask = Ask(world, corp, app, call.query, body, time.time(), call.site, raw, call.content_type, call.range)
+            return endpoint.handler(ask)
         finally:
             world.ceilings.leave(corp.corp_id, call.api)
 
@@ -122,7 +132,7 @@ def latency(corp: Corp, api: str) -> float:
 
 def check_right(endpoint: Endpoint, app: App, ip: str) -> None:
     if app.trusted_ips is not None and ip not in app.trusted_ips:
-        raise ApiError(60020)
+        raise ApiError(301042 if app.kind == "archive" else 60020)
     if app.kind not in endpoint.kinds:
         raise ApiError(48002)
     if endpoint.customer_right and not app.customer_contact:
@@ -152,4 +162,8 @@ async def read_call(scope: Scope, receive: Receive) -> Call:
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     client = scope.get("client")
     api = scope["path"].removeprefix("/cgi-bin/")
-    return Call(api, scope["method"], query, bytes(body), client[0] if client else "127.0.0.1")
+    headers = dict(scope["headers"])
+    site = f"{scope.get('scheme', 'http')}://{headers.get(b'host', b'').decode('latin-1')}"
+    kind = headers.get(b"content-type", b"").decode("latin-1")
+    part = headers.get(b"range", b"").decode("latin-1")
+    return Call(api, scope["method"], query, bytes(body), client[0] if client else "127.0.0.1", site, kind, part)

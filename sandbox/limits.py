@@ -1,4 +1,4 @@
-"""WeCom's ceilings: calls per corp and API in a minute and an hour, calls at once, wrong secrets from one address."""
+"""WeCom's ceilings: calls per API of a corp and of an address, calls at once, wrong secrets from one address."""
 
 from __future__ import annotations
 
@@ -38,12 +38,23 @@ class Ceilings:
         self.inside: Counter[tuple[str, str]] = Counter()
         self.wrong_secrets: dict[tuple[str, str], Window] = {}
 
-    def admit(self, corp_id: str, api: str, limits: Limits, now: float) -> None:
-        minute = self.windows.setdefault((corp_id, api, "minute"), Window(60.0))
-        hour = self.windows.setdefault((corp_id, api, "hour"), Window(3600.0))
-        if not minute.admit(now, limits.per_minute, limits.ban_seconds):
-            raise ApiError(45009)
-        if not hour.admit(now, limits.per_hour, limits.ban_seconds * 60):
+    def admit(self, corp_id: str, api: str, ip: str, limits: Limits, now: float) -> None:
+        """Of one corp, and of one address whatever corps it calls for: a vendor's server meets the second first."""
+        for whose, per_minute, per_hour, note in (
+            (corp_id, limits.per_minute, limits.per_hour, ""),
+            (f"ip {ip}", limits.ip_per_minute, limits.ip_per_hour, "too many calls from this ip"),
+        ):
+            minute = self.windows.setdefault((whose, api, "minute"), Window(60.0))
+            hour = self.windows.setdefault((whose, api, "hour"), Window(3600.0))
+            if not minute.admit(now, per_minute, limits.ban_seconds):
+                raise ApiError(45009, note)
+            if not hour.admit(now, per_hour, limits.ban_seconds * 60):
+                raise ApiError(45009, note)
+
+    def admit_more(self, corp_id: str, what: str, per_minute: int, now: float) -> None:
+        """A ceiling of its own beside those that hold for every API."""
+        window = self.windows.setdefault((corp_id, what, "own"), Window(60.0))
+        if not window.admit(now, per_minute, 60.0):
             raise ApiError(45009)
 
     def enter(self, corp_id: str, api: str, limits: Limits) -> None:
@@ -66,6 +77,7 @@ class Ceilings:
         window.admit(now, limits.wrong_secrets - 1, limits.wrong_secret_ban)
 
     def forget(self, corp_id: str = "") -> None:
-        """Lifts every ban (of one corp)."""
-        self.windows = {key: value for key, value in self.windows.items() if corp_id and key[0] != corp_id}
+        """Lifts every ban (of one corp, and of the addresses)."""
+        kept = {key: value for key, value in self.windows.items() if key[0] != corp_id and not key[0].startswith("ip ")}
+        self.windows = kept if corp_id else {}
         self.wrong_secrets = {key: value for key, value in self.wrong_secrets.items() if corp_id and key[1] != corp_id}

@@ -8,8 +8,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.routing import Route
 
+from sandbox import conversations
 from sandbox.api.groups import group_view
 from sandbox.control import Control, Refused
+from sandbox.conversations import Message
 from sandbox.corp import Corp
 from sandbox.objects import Follow
 
@@ -21,6 +23,7 @@ class Looks:
     def routes(self) -> list[Route]:
         names = {"staff": self.staff, "customers": self.customers, "groups": self.groups, "tags": self.tags}
         names |= {"departments": self.departments, "chat": self.chat, "truth": self.truth}
+        names |= {"messages": self.messages}
         return [
             Route(f"/_sandbox/corps/{{corp_id}}/{name}", self.control.wrap(view), methods=["GET"])
             for name, view in names.items()
@@ -91,16 +94,29 @@ class Looks:
         if customer is None:
             raise Refused(404, "no such customer")
         follow = customer.follows.get(userid)
-        lines = corp.chats.get(f"{external_userid} {userid}", [])
+        lines = conversations.between(corp, userid, external_userid)[-200:]
         codes = [
             asdict(w) for w in corp.welcomes.values() if w.external_userid == external_userid and w.userid == userid
         ]
         return {
             "pair": pair_view(corp, follow) if follow else None,
             "name": customer.name,
-            "lines": [asdict(line) for line in lines],
+            "lines": [line_view(message, external_userid) for message in lines],
             "welcome": codes[-1] if codes else None,
         }
+
+    async def messages(self, request: Request) -> Any:
+        """What was said: in one room (userid and external_userid, or chat_id), or in all, after a `seq`."""
+        corp, query = self.control.path_corp(request), request.query_params
+        after, limit = int(query.get("after") or 0), int(query.get("limit") or 500)
+        if query.get("chat_id"):
+            found = conversations.in_group(corp, query["chat_id"])
+        elif query.get("userid"):
+            found = conversations.between(corp, query["userid"], query.get("external_userid", ""))
+        else:
+            found = conversations.since(corp, after, limit)
+        rows = [message for message in found if message.seq > after][:limit]
+        return {"messages": [conversations.view(message) for message in rows], "seq": corp.conversations.seq}
 
     async def truth(self, request: Request) -> Any:
         """All of the corp as it really is, to compare a synchronised copy with."""
@@ -123,6 +139,17 @@ class Looks:
                 if not tag.deleted
             },
         }
+
+
+def line_view(message: Message, external_userid: str) -> dict[str, Any]:
+    """A message as the phone of the bench draws it: text, or one card."""
+    spoken = "customer" if message.sender == external_userid else "staff"
+    sender = "notice" if message.kind == "notice" else message.via if message.via in ("welcome", "mass") else spoken
+    text = str(message.payload.get("content") or "") if message.kind in ("text", "notice") else ""
+    cards = [] if message.kind in ("text", "notice") else [{"msgtype": message.kind, message.kind: message.payload}]
+    if message.revoked_at:
+        text, cards = "（已撤回）", []
+    return {"seq": message.seq, "at": message.at, "sender": sender, "text": text, "attachments": cards}
 
 
 def pair_view(corp: Corp, follow: Follow) -> dict[str, Any]:

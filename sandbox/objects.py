@@ -21,6 +21,9 @@ class App:
     trusted_ips: list[str] | None = None  # None: any address is trusted
     visible_users: list[str] = field(default_factory=list)
     visible_parties: list[int] = field(default_factory=lambda: [1])
+    trusted_domains: list[str] | None = None  # of OAuth and the JS-SDK, with their ports; None: any domain is trusted
+    home_url: str = ""  # the page behind the app in the workbench
+    sidebar_url: str = ""  # the page beside a chat; empty: the app is not in the toolbar
 
 
 @dataclass(slots=True)
@@ -110,6 +113,7 @@ class TagGroup:
     create_time: int
     order: int = 0
     owner: str = ""  # key of the app that made it; empty: made in the admin console
+    strategy_id: int = 0  # of a rule group (规则组): its tags stand in no listing of corp tags
     deleted: bool = False
     tags: list[Tag] = field(default_factory=list)
 
@@ -142,6 +146,7 @@ class GroupChat:
     dismissed: bool = False
     members: dict[str, GroupMember] = field(default_factory=dict)
     admins: list[str] = field(default_factory=list)
+    welcome: str = ""  # template its owner chose
     # WeCom's reads lag behind its events: what they show now (None: no such group yet), and what from when on.
     before: dict[str, Any] | None = None
     waiting: list[tuple[float, dict[str, Any] | None]] = field(default_factory=list)
@@ -166,6 +171,8 @@ class Limits:
 
     per_minute: int = 10_000
     per_hour: int = 150_000
+    ip_per_minute: int = 20_000  # whatever corps the address calls for; a provider's may do twice as much
+    ip_per_hour: int = 600_000
     ban_seconds: float = 60.0
     mark_tag_concurrency: int = 5
     token_lifetime: int = 7200
@@ -175,7 +182,18 @@ class Limits:
     welcome_seconds: float = 20.0
     cursor_seconds: float = 86_400.0
     group_delay: float = 2.0
+    media_seconds: float = 3 * 86_400.0
+    max_contact_ways: int = 500_000
+    mass_dispatch_seconds: float = 2.0
+    mass_rule: str = "month"  # how the corp counts what a customer gets: month, week or day
+    mass_most: int = 0  # another number than the rule's
+    medical: bool = False  # the industry that may open temporary sessions
     short_pages: bool = True
+    oauth_code_seconds: float = 300.0
+    user_ticket_seconds: float = 1800.0
+    ticket_lifetime: int = 7200
+    corp_tickets_per_hour: int = 400
+    app_tickets_per_hour: int = 100
     latency: dict[str, float] = field(default_factory=lambda: {"externalcontact/mark_tag": 0.02})
 
 
@@ -195,6 +213,31 @@ class Delivery:
 
 
 @dataclass(slots=True)
+class AppMessage:
+    """A message of an app, and what became of it at its receivers."""
+
+    msgid: str
+    app_key: str
+    kind: str
+    content: dict[str, Any]
+    at: float
+    users: list[str] = field(default_factory=list)
+    recalled_at: float = 0.0
+    response_codes: dict[str, float] = field(default_factory=dict)  # of interactive cards → when it was given
+    answers: dict[str, str] = field(default_factory=dict)  # userid → key of the button
+    replaced: dict[str, dict[str, Any]] = field(default_factory=dict)  # userid → what his card shows now
+
+
+@dataclass(slots=True)
+class GroupWelcome:
+    """A welcome template of customer groups."""
+
+    template_id: str
+    app_key: str
+    content: dict[str, Any]
+
+
+@dataclass(slots=True)
 class Welcome:
     """A welcome code and what became of it."""
 
@@ -205,13 +248,3 @@ class Welcome:
     used_by: str = ""
     used_at: float = 0.0
     content: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class ChatLine:
-    """A line in the chat between a customer and a member, as the phone shows it."""
-
-    at: float
-    sender: str  # customer | staff | welcome | notice
-    text: str
-    attachments: list[dict[str, Any]] = field(default_factory=list)

@@ -14,10 +14,13 @@ from typing import Any
 
 import orjson
 
+from sandbox import archive, archive_files, mass, media, moments
+from sandbox.contact_ways import ContactWay
+from sandbox.conversations import Message
 from sandbox.corp import Corp, by_seq
 from sandbox.objects import (
     App,
-    ChatLine,
+    AppMessage,
     Customer,
     Delivery,
     Department,
@@ -25,6 +28,7 @@ from sandbox.objects import (
     Grant,
     GroupChat,
     GroupMember,
+    GroupWelcome,
     Limits,
     Receiver,
     Staff,
@@ -88,15 +92,16 @@ class Store:
                 if len(rows) % SLICE == 0:
                     await asyncio.sleep(0)
         grants = orjson.dumps({token: asdict(grant) for token, grant in world.grants.items()})
+        tickets = orjson.dumps(world.tickets.record())
         try:
-            await asyncio.to_thread(self.write, doomed, rows, grants)
+            await asyncio.to_thread(self.write, doomed, rows, grants, tickets)
         except sqlite3.Error:
             world.doomed |= doomed
             for corp, changed in taken:
                 corp.dirty = changed | corp.dirty
             raise
 
-    def write(self, doomed: set[str], rows: list[Row], grants: bytes) -> None:
+    def write(self, doomed: set[str], rows: list[Row], grants: bytes, tickets: bytes) -> None:
         self.db.execute("BEGIN")
         try:
             for corp_id in doomed:
@@ -105,6 +110,7 @@ class Store:
             gone = [row[:3] for row in rows if row[3] is None]
             self.db.executemany("DELETE FROM records WHERE corp = ? AND kind = ? AND key = ?", gone)
             self.db.execute(PUT, ("", "grants", "", grants))
+            self.db.execute(PUT, ("", "tickets", "", tickets))
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -128,6 +134,8 @@ class Store:
                     READERS[kind](corp, key, orjson.loads(record))
             settle(corp)
             world.add(corp)
+        row = self.db.execute("SELECT body FROM records WHERE kind = 'tickets'").fetchone()
+        world.tickets.restore(orjson.loads(row[0]) if row else [])
         row = self.db.execute("SELECT body FROM records WHERE kind = 'grants'").fetchone()
         for token, grant in (orjson.loads(row[0]) if row else {}).items():
             world.grants[token] = Grant(**grant)
@@ -142,8 +150,16 @@ def pack(corp: Corp, kind: str, key: str) -> bytes | None:
     record: Any = None
     if kind == "department":
         record = corp.departments.get(int(key))
-    elif kind == "chat":
-        record = corp.chats.get(key)
+    elif kind == "media":
+        file = corp.media.get(key)
+        record = None if file is None else media.record(file)
+    elif kind == "message":
+        record = corp.conversations.messages.get(int(key))
+    elif kind == "archive":
+        record = corp.archive.entries.get(int(key))
+    elif kind == "archive_file":
+        kept = corp.archive.files.get(key)
+        record = None if kept is None else archive_files.record(kept)
     elif kind == "staff":
         record = corp.staff.get(key.lower())
     else:
@@ -152,6 +168,12 @@ def pack(corp: Corp, kind: str, key: str) -> bytes | None:
             "customer": corp.customers,
             "tags": corp.tag_groups,
             "group": corp.groups,
+            "contact_way": corp.contact_ways,
+            "moment": corp.moments,
+            "group_welcome": corp.group_welcomes,
+            "app_message": corp.app_messages,
+            "mass": corp.mailings.messages,
+            "received": corp.mailings.received,
         }
         record = shelves[kind].get(key)
     return None if record is None else orjson.dumps(record)
@@ -170,6 +192,8 @@ def corp_head(corp: Corp) -> dict[str, Any]:
         "receivers": corp.receivers,
         "limits": corp.limits,
         "delivery": corp.delivery,
+        "archive": archive.head(corp.archive),
+        "habits": corp.mailings.habits,
     }
 
 
@@ -181,6 +205,8 @@ def open_corp(head: dict[str, Any]) -> Corp:
     corp.apps = {key: App(**app) for key, app in head["apps"].items()}
     corp.receivers = {key: Receiver(**receiver) for key, receiver in head["receivers"].items()}
     corp.limits, corp.delivery = Limits(**head["limits"]), Delivery(**head["delivery"])
+    archive.restore(corp.archive, head.get("archive", {}))
+    corp.mailings.habits = {key: mass.Habit(**habit) for key, habit in head.get("habits", {}).items()}
     return corp
 
 
@@ -215,8 +241,44 @@ def read_left(corp: Corp, key: str, record: dict[str, Any]) -> None:
     corp.left[key] = Staff(**record)
 
 
-def read_chat(corp: Corp, key: str, record: list[dict[str, Any]]) -> None:
-    corp.chats[key] = [ChatLine(**line) for line in record]
+def read_contact_way(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.contact_ways[key] = ContactWay(**record)
+
+
+def read_mass(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    mass.bring_back(corp, mass.opened(record))
+
+
+def read_received(corp: Corp, key: str, record: list[float]) -> None:
+    corp.mailings.received[key] = record
+
+
+def read_app_message(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.app_messages[key] = AppMessage(**record)
+
+
+def read_group_welcome(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.group_welcomes[key] = GroupWelcome(**record)
+
+
+def read_moment(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.moments[key] = moments.opened(record)
+
+
+def read_media(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.media[key] = media.opened(record)
+
+
+def read_message(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.conversations.put(Message(**record))
+
+
+def read_archive(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.archive.put(archive.Entry(**record))
+
+
+def read_archive_file(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.archive.files[key] = archive_files.opened(record)
 
 
 READERS: dict[str, Callable[[Corp, str, Any], None]] = {
@@ -226,7 +288,16 @@ READERS: dict[str, Callable[[Corp, str, Any], None]] = {
     "department": read_department,
     "staff": read_staff,
     "left": read_left,
-    "chat": read_chat,
+    "message": read_message,
+    "mass": read_mass,
+    "received": read_received,
+    "app_message": read_app_message,
+    "group_welcome": read_group_welcome,
+    "moment": read_moment,
+    "media": read_media,
+    "contact_way": read_contact_way,
+    "archive": read_archive,
+    "archive_file": read_archive_file,
 }
 
 

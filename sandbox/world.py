@@ -14,7 +14,11 @@ from sandbox.errors import ApiError
 from sandbox.faults import Faults
 from sandbox.limits import Ceilings
 from sandbox.log import Calls, Effects
+from sandbox.logins import Logins
 from sandbox.objects import App, Grant
+from sandbox.pages import Pages
+from sandbox.tickets import Tickets
+from sandbox.windows import Windows
 
 
 class World:
@@ -27,8 +31,13 @@ class World:
         self.calls = Calls()
         self.effects = Effects()
         self.sender = Sender()
+        self.logins = Logins()
+        self.tickets = Tickets()
+        self.windows = Windows(self)
+        self.pages = Pages()
         self.message_times: dict[tuple[str, str, str], deque[float]] = {}
         self.message_hashes: dict[tuple[str, str, str, str, str, str], float] = {}
+        self.finance_proxy = ""  # where the native archive library comes in
         self.closed_until = 0.0  # the port is shut: connections are refused
         self.shutting = asyncio.Event()
         self.doomed: set[str] = set()  # corps whose records are to go before the next save
@@ -52,6 +61,8 @@ class World:
         self.ceilings.forget(corp_id)
         self.faults.remove(corp_id=corp_id)
         self.sender.forget(corp_id)
+        self.tickets.forget(corp_id)
+        self.pages.forget(corp_id)
         self.message_times = {key: value for key, value in self.message_times.items() if corp_id and key[0] != corp_id}
         self.message_hashes = {
             key: value for key, value in self.message_hashes.items() if corp_id and key[0] != corp_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.corp import Corp
 from sandbox.errors import ApiError
@@ -27,6 +27,10 @@ class Ask:
     query: dict[str, str]
     body: dict[str, Any]
     now: float
+    site: str = ""  # how the caller reached the sandbox: http://host:port
+    raw: bytes = b""  # the body of an upload
+    content_type: str = ""
+    range: str = ""  # the Range header: which part of a file is asked for
 
     def text(self, name: str, longest: int, default: str = "") -> str:
         """A text field of the body, its length counted in characters as WeCom does for names and remarks."""
@@ -60,7 +64,18 @@ class Ask:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An answer that is a file."""
+
+    body: bytes
+    content_type: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
 Handler = Callable[[Ask], dict[str, Any]]
+FileHandler = Callable[[Ask], Blob]
+AnyHandler = TypeVar("AnyHandler", Handler, FileHandler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +84,20 @@ class Endpoint:
     method: str
     kinds: frozenset[str]
     customer_right: bool
-    handler: Handler
+    handler: Handler | FileHandler
+    raw: bool = False  # the body is not JSON but an upload
 
 
 ENDPOINTS: dict[str, Endpoint] = {}
 
 
-def api(method: str, path: str, kinds: frozenset[str] = ALL_KINDS) -> Callable[[Handler], Handler]:
+def api(
+    method: str, path: str, kinds: frozenset[str] = ALL_KINDS, *, raw: bool = False
+) -> Callable[[AnyHandler], AnyHandler]:
     """Puts a handler at a path. Everything under externalcontact/ needs the 客户联系 right of the app."""
 
-    def register(handler: Handler) -> Handler:
-        ENDPOINTS[path] = Endpoint(path, method, kinds, path.startswith("externalcontact/"), handler)
+    def register(handler: AnyHandler) -> AnyHandler:
+        ENDPOINTS[path] = Endpoint(path, method, kinds, path.startswith("externalcontact/"), handler, raw)
         return handler
 
     return register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-from sandbox import cursors
+from sandbox import cursors, media
 from sandbox.api import SELLING_KINDS, Ask, api
 from sandbox.corp import Corp, by_seq
 from sandbox.errors import ApiError
@@ -70,7 +70,9 @@ def tags_view(corp: Corp, follow: Follow) -> list[dict[str, Any]]:
     for tag_id in follow.tags:
         live = corp.live_tag(tag_id)
         if live is not None:
-            found.append({"group_name": live[0].group_name, "tag_name": live[1].name, "tag_id": tag_id, "type": 1})
+            group, tag = live
+            kind = 3 if group.strategy_id else 1
+            found.append({"group_name": group.group_name, "tag_name": tag.name, "tag_id": tag_id, "type": kind})
     found.extend({"group_name": "", "tag_name": name, "type": 2} for name in follow.personal_tags)
     return found
 
@@ -157,7 +159,7 @@ def remark(ask: Ask) -> dict[str, Any]:
     if "remark_company" in fields and corp.customers[follow.external_userid].type != 1:
         raise ApiError(40058, "remark_company is only for wechat users")
     if ask.text("remark_pic_mediaid", 512):
-        raise ApiError(40007)
+        media.check(corp, ask.body["remark_pic_mediaid"], "image", ask.now)
     follow.remark, follow.description, follow.remark_corp_name = name, description, company
     if "remark_mobiles" in fields:
         follow.remark_mobiles = [mobile for mobile in mobiles if mobile]

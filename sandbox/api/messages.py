@@ -1,126 +1,33 @@
-"""Welcome messages and messages of the app to its members (wecom-api.md 5.8, 6.1)."""
+"""Messages of an app to its members (wecom-api.md 6.1)."""
 
 from __future__ import annotations
 
-import time
+import secrets
 from collections import deque
 from typing import Any
 
-from sandbox.api import SELLING_KINDS, Ask, api
+from sandbox.api import Ask, api
+from sandbox.api.app_contents import KINDS, check_content
+from sandbox.api.cards import INTERACTIVE
 from sandbox.errors import ApiError
-from sandbox.objects import ChatLine, Welcome
+from sandbox.objects import AppMessage
 
-ATTACHMENTS = {"image", "link", "miniprogram", "video", "file"}
-TEXT_BYTES = {"text": 2048, "markdown": 2048}
-MESSAGE_TYPES = {
-    "text",
-    "image",
-    "voice",
-    "file",
-    "video",
-    "textcard",
-    "news",
-    "mpnews",
-    "markdown",
-    "miniprogram_notice",
-    "template_card",
-}
-BEING_SENT = 3.0  # so long another app sees "being sent" instead of a used code
 LARGEST_INTERVAL = 4 * 3600
-
-
-def check_attachments(given: Any) -> list[dict[str, Any]]:
-    if given is None:
-        return []
-    if not isinstance(given, list) or len(given) > 9:
-        raise ApiError(41064)
-    for item in given:
-        kind = item.get("msgtype") if isinstance(item, dict) else None
-        if kind not in ATTACHMENTS or not isinstance(item.get(kind), dict):
-            raise ApiError(41065)
-        if kind == "link":
-            link = item["link"]
-            if not link.get("title") or not link.get("url"):
-                raise ApiError(40063, "link title or url is empty")
-            for name, longest in (("title", 128), ("desc", 512), ("url", 2048)):
-                if len(str(link.get(name) or "").encode()) > longest:
-                    raise ApiError(40058, f"link {name} exceed max length {longest}")
-    return given
-
-
-def check_text(body: dict[str, Any], longest: int) -> str:
-    text = body.get("text")
-    if text is None:
-        return ""
-    content = text.get("content") if isinstance(text, dict) else None
-    if not isinstance(content, str):
-        raise ApiError(40058, "text.content is not a string")
-    if len(content.encode()) > longest:
-        raise ApiError(45002)
-    return content
-
-
-@api("POST", "externalcontact/send_welcome_msg", SELLING_KINDS)
-def send_welcome(ask: Ask) -> dict[str, Any]:
-    """One message per code within 20 s of the event; the first app wins."""
-    corp = ask.corp
-    code = ask.text("welcome_code", 512)
-    if not code:
-        raise ApiError(41049)
-    text, attachments = check_text(ask.body, 4000), check_attachments(ask.body.get("attachments"))
-    if not text and not attachments:
-        raise ApiError(40063, "text and attachments are both empty")
-    welcome = corp.welcomes.get(code)
-    check_welcome(ask, welcome)
-    assert welcome is not None
-    welcome.used_by, welcome.used_at = ask.app.key, ask.now
-    welcome.content = {"text": text, "attachments": attachments}
-    customer = corp.customers.get(welcome.external_userid)
-    follow = customer.follows.get(welcome.userid) if customer else None
-    if follow is not None:
-        follow.welcomed = True
-        corp.touch("customer", welcome.external_userid)
-    corp.say(welcome.external_userid, welcome.userid, ChatLine(time.time(), "welcome", text, attachments))
-    waited = ask.now - welcome.created_at
-    ask.world.effects.note(
-        corp,
-        "welcome",
-        code=code,
-        userid=welcome.userid,
-        external_userid=welcome.external_userid,
-        text=text,
-        after=round(waited, 3),
-    )
-    return {}
-
-
-def check_welcome(ask: Ask, welcome: Welcome | None) -> None:
-    corp = ask.corp
-    if welcome is None or ask.now - welcome.created_at > corp.limits.welcome_seconds:
-        raise ApiError(41050)
-    staff = corp.staff.get(welcome.userid.lower())
-    if staff is None or not corp.sees(ask.app, staff):
-        raise ApiError(41050)
-    if welcome.used_by and welcome.used_by != ask.app.key and ask.now - welcome.used_at < BEING_SENT:
-        raise ApiError(41096)
-    if welcome.used_by:
-        raise ApiError(41050)
-    customer = corp.customers.get(welcome.external_userid)
-    follow = customer.follows.get(welcome.userid) if customer else None
-    if follow is not None and follow.chat_begun:
-        raise ApiError(41051)
+DAY = 86_400
+A_MINUTE, AN_HOUR = 30, 1000  # so many a member sees from one app
+KEPT = 20_000
 
 
 @api("POST", "message/send", frozenset({"app"}))
 def message_send(ask: Ask) -> dict[str, Any]:
     kind = check_message(ask)
     users, unknown_users, unknown_parties = receivers(ask)
-    everybody_unknown = not users
-    if everybody_unknown:
+    if not users:
         raise ApiError(81013)
     msgid = ask.corp.new_id("msg", 40)
     content = ask.body.get(kind)
     repeated = ask.body.get("enable_duplicate_check") == 1 and seen_before(ask, kind, content)
+    message = AppMessage(msgid, ask.app.key, kind, content if isinstance(content, dict) else {}, ask.now)
     for userid in [] if repeated else users:
         shown = within_frequency(ask, userid)
         ask.world.effects.note(
@@ -131,6 +38,9 @@ def message_send(ask: Ask) -> dict[str, Any]:
             content=content,
             msgid=msgid,
         )
+        if shown:
+            message.users.append(userid)
+    keep(ask, message)
     tags = str(ask.body.get("totag") or "")
     return {
         "invaliduser": "|".join(userid.lower() for userid in unknown_users),
@@ -138,7 +48,47 @@ def message_send(ask: Ask) -> dict[str, Any]:
         "invalidtag": tags,
         "unlicenseduser": "",
         "msgid": msgid,
-    }
+    } | ({"response_code": next(iter(message.response_codes))} if message.response_codes else {})
+
+
+def keep(ask: Ask, message: AppMessage) -> None:
+    """What was sent can be taken back for a day, and a card answered and replaced."""
+    if message.kind == "template_card" and message.content.get("card_type") in INTERACTIVE:
+        message.response_codes[secrets.token_urlsafe(32)] = ask.now
+    sent = ask.corp.app_messages
+    sent[message.msgid] = message
+    ask.corp.touch("app_message", message.msgid)
+    while len(sent) > KEPT:
+        first = next(iter(sent))
+        del sent[first]
+        ask.corp.touch("app_message", first)
+
+
+@api("POST", "message/recall", frozenset({"app"}))
+def recall(ask: Ask) -> dict[str, Any]:
+    """Takes a message back: of the same app, within a day."""
+    message = ask.corp.app_messages.get(ask.text("msgid", 64))
+    if message is None or message.app_key != ask.app.key or message.recalled_at:
+        raise ApiError(40058, "invalid msgid")
+    if ask.now - message.at > DAY:
+        raise ApiError(42052)
+    message.recalled_at = ask.now
+    ask.corp.touch("app_message", message.msgid)
+    for entry in ask.world.effects.ring:
+        if entry.get("msgid") == message.msgid:
+            entry["recalled"] = True
+    ask.world.effects.note(ask.corp, "message_recalled", msgid=message.msgid)
+    return {}
+
+
+@api("POST", "message/get_statistics", frozenset({"app"}))
+def statistics(ask: Ask) -> dict[str, Any]:
+    """How many people the app wrote to, today or yesterday."""
+    day = ask.number("time_type", 0, 1, 0)
+    midnight = ask.now - (ask.now + 8 * 3600) % DAY - day * DAY
+    own = [message for message in ask.corp.app_messages.values() if message.app_key == ask.app.key]
+    count = sum(len(message.users) for message in own if midnight <= message.at < midnight + DAY)
+    return {"statistics": [{"agentid": ask.app.agent_id, "app_name": ask.app.name, "count": count}]}
 
 
 def check_message(ask: Ask) -> str:
@@ -151,31 +101,10 @@ def check_message(ask: Ask) -> str:
     if int(agent) != ask.app.agent_id:
         raise ApiError(301002)
     kind = body.get("msgtype")
-    if kind not in MESSAGE_TYPES:
-        raise ApiError(40058, "msgtype")
-    check_content(str(kind), body.get(kind))
+    if kind not in KINDS:
+        raise ApiError(40008)
+    check_content(ask, str(kind), body.get(kind))
     return str(kind)
-
-
-def check_content(kind: str, content: Any) -> None:
-    """The sizes of the kinds people send (wecom-api.md 6.1)."""
-    if not isinstance(content, dict) or not content:
-        raise ApiError(44004)
-    longest = TEXT_BYTES.get(kind)
-    if longest:
-        text = content.get("content")
-        if not isinstance(text, str) or not text:
-            raise ApiError(44004)
-        if len(text.encode()) > longest:
-            raise ApiError(45002)
-    if kind in ("news", "mpnews") and not 1 <= len(content.get("articles") or []) <= 8:
-        raise ApiError(45008)
-    for name, limit in (("title", 128), ("description", 512), ("url", 2048)) if kind == "textcard" else ():
-        value = content.get(name)
-        if not isinstance(value, str) or not value:
-            raise ApiError(40063, name)
-        if len(value.encode()) > limit:
-            raise ApiError(40058, f"{name} exceed max length {limit}")
 
 
 def receivers(ask: Ask) -> tuple[list[str], list[str], list[str]]:
@@ -206,11 +135,11 @@ def receivers(ask: Ask) -> tuple[list[str], list[str], list[str]]:
 
 
 def within_frequency(ask: Ask, userid: str) -> bool:
-    """Over 30 a minute from one app a member sees nothing more, and nobody is told."""
+    """Over 30 a minute or 1,000 an hour from one app a member sees nothing more, and nobody is told."""
     times = ask.world.message_times.setdefault((ask.corp.corp_id, ask.app.key, userid), deque())
-    while times and times[0] < ask.now - 60:
+    while times and times[0] < ask.now - 3600:
         times.popleft()
-    if len(times) >= 30:
+    if len(times) >= AN_HOUR or (len(times) >= A_MINUTE and times[-A_MINUTE] >= ask.now - 60):
         return False
     times.append(ask.now)
     return True

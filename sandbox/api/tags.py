@@ -33,7 +33,8 @@ def group_view(group: TagGroup, tags: list[Tag]) -> dict[str, Any]:
 def tag_list(ask: Ask) -> dict[str, Any]:
     """All live tags; what was deleted shows only when asked for by id. group_id wins over tag_id."""
     group_ids, tag_ids = ask.strings("group_id", 3000), ask.strings("tag_id", 3000)
-    groups = sorted(ask.corp.tag_groups.values(), key=lambda group: -group.order)
+    listed = [group for group in ask.corp.tag_groups.values() if not group.strategy_id]
+    groups = sorted(listed, key=lambda group: -group.order)
     if group_ids:
         return {"tag_group": [group_view(group, group.tags) for group in groups if group.group_id in set(group_ids)]}
     if tag_ids:
@@ -184,8 +185,10 @@ def tag_mark(ask: Ask) -> dict[str, Any]:
     add, remove = ask.strings("add_tag", 3000), ask.strings("remove_tag", 3000)
     if not add and not remove:
         raise ApiError(40063, "add_tag and remove_tag are both empty")
-    if any(corp.live_tag(tag_id) is None for tag_id in (*add, *remove)):
-        raise ApiError(40068)
+    for tag_id in (*add, *remove):
+        live = corp.live_tag(tag_id)
+        if live is None or (live[0].strategy_id and live[0].owner != ask.app.key):
+            raise ApiError(40068)
     kept = [tag_id for tag_id in follow.tags if tag_id not in remove]
     tags = list(dict.fromkeys([*kept, *add]))
     if len(tags) > corp.limits.max_tags:

@@ -43,14 +43,17 @@ function drawLine(line, chat, staff) {
   if (line.sender === "notice") return h("li", { class: "notice" }, line.text);
   const mine = line.sender === "customer";
   const kind = mine ? "bubble mine" : line.sender === "welcome" ? "bubble welcome" : "bubble";
+  const from = { welcome: "欢迎语", mass: "企业群发" }[line.sender];
   const body = h("div", {}, line.text && h("p", {}, line.text), ...line.attachments.map(drawCard));
-  if (line.sender === "welcome") body.append(h("small", {}, `欢迎语 ${new Date(line.at * 1000).toLocaleTimeString("zh-CN")}`));
+  if (from) body.append(h("small", {}, `${from} ${new Date(line.at * 1000).toLocaleTimeString("zh-CN")}`));
   return h("li", { class: kind }, face(mine ? chat.name : staff.name), body);
 }
 
 function drawCard(item) {
-  const names = { image: "图片", link: "链接", miniprogram: "小程序", video: "视频", file: "文件" };
+  const names = { image: "图片", link: "链接", miniprogram: "小程序", video: "视频", file: "文件", voice: "语音", card: "名片", location: "位置", emotion: "表情" };
   const content = item[item.msgtype] || {};
+  const picture = item.msgtype === "image" && (content.pic_url || (content.media_id && `/_sandbox/${here()}/media/${encodeURIComponent(content.media_id)}`));
+  if (picture) return h("div", { class: "card" }, h("small", {}, names.image), h("img", { src: picture, alt: "图片", loading: "lazy" }));
   return h("div", { class: "card" }, h("small", {}, names[item.msgtype] || item.msgtype), h("b", {}, content.title || content.media_id || ""), content.desc || content.url || "");
 }
 

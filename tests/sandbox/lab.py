@@ -22,6 +22,8 @@ from lxml import etree
 ROOT = Path(__file__).parents[2]
 TOKEN = "QDG6eK"
 AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(64)
 numbers = itertools.count(1)
 
 
@@ -81,6 +83,24 @@ class Corp:
     def post(self, api, token=None, **body):
         url = f"{self.sandbox.url}/cgi-bin/{api}"
         return requests.post(url, params={"access_token": token or self.token}, json=body, timeout=20).json()
+
+    def upload(self, api, body, filename="a.png", **query):
+        """What an upload answers; the file is in the field `media`, as WeCom wants it."""
+        url = f"{self.sandbox.url}/cgi-bin/{api}"
+        files = {"media": (filename, body, "application/octet-stream")}
+        return requests.post(url, params={"access_token": self.token} | query, files=files, timeout=20).json()
+
+    def file(self, kind="image", body=PNG):
+        """The media_id of a fresh file."""
+        return self.upload("media/upload", body, f"a.{kind}", type=kind)["media_id"]
+
+    def look(self, name, **query):
+        return self.sandbox.get(f"/_sandbox/corps/{self.id}/{name}", **query)
+
+    def said(self, userid, external_userid):
+        """What the two have said, without WeCom's grey lines."""
+        found = self.look("messages", userid=userid, external_userid=external_userid)["messages"]
+        return [message for message in found if message["kind"] != "notice"]
 
     def change(self, **wish):
         return requests.patch(f"{self.sandbox.url}/_sandbox/corps/{self.id}", json=wish, timeout=20).json()

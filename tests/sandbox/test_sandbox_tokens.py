@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
+from tests.sandbox.lab import Corp
+
 
 def test_the_same_token_inside_its_lifetime_and_a_new_one_after(corp):
     assert corp.gettoken()["access_token"] == corp.token
@@ -55,6 +57,16 @@ def test_more_calls_a_minute_than_allowed_close_that_api_alone(corp):
     codes = [corp.get("getcallbackip")["errcode"] for _ in range(5)]
     assert codes == [0, 0, 0, 45009, 45009]
     assert corp.get("get_api_domain_ip")["errcode"] == 0
+
+
+def test_more_calls_a_minute_from_one_address_close_that_api_for_all_corps_behind_it(corp, sandbox):
+    other = Corp(sandbox)
+    for one in (corp, other):
+        one.change(limits={"ip_per_minute": 4, "ban_seconds": 1})
+    codes = [one.get("department/simplelist")["errcode"] for one in (corp, other) * 3]
+    assert codes == [0, 0, 0, 0, 45009, 45009]
+    assert "this ip" in corp.get("department/simplelist")["errmsg"]
+    assert other.get("get_api_domain_ip")["errcode"] == 0
 
 
 def test_mark_tag_takes_five_at_once(corp):
