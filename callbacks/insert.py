@@ -1,6 +1,6 @@
 """The one INSERT of the inbox, over a connection of its own: no Django, no tenant, one prepared statement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -16,13 +16,12 @@ PREPARE inbox_insert (date[], text[], int[], uuid[], smallint[], text[], smallin
                       text[]) AS
 INSERT INTO public.callbacks_inbox (event_day, dedupe_key, tenant_id, receiver_id, key_version, name, lane, urgent,
                                     suspect, event_at, received_at, body)
-SELECT day, decode(dedupe, 'hex'), tenant, receiver, version, name, lane, urgent, suspect, to_timestamp(at),
-       to_timestamp(received), decode(body, 'hex')
+SELECT day, decode(dedupe, 'hex'), tenant, receiver, version, convert_from(decode(name, 'hex'), 'UTF8'), lane, urgent,
+       suspect, to_timestamp(at), to_timestamp(received), decode(body, 'hex')
 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      AS r(day, dedupe, tenant, receiver, version, name, lane, urgent, suspect, at, received, body)
 ON CONFLICT (event_day, dedupe_key) DO NOTHING
 """
-EXECUTE = "EXECUTE inbox_insert (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 # bounded, so that a database that hangs is left for the spool before the waiters give up
 OPTIONS = (
     "-c statement_timeout=2000 -c lock_timeout=1500 -c synchronous_commit=on -c plan_cache_mode=force_generic_plan"
@@ -38,7 +37,7 @@ class Inserter:
     def insert(self, records: Sequence[Record]) -> list[Record]:
         """All of them, committed when this returns; what Postgres cannot hold as a row is returned, the rest is in."""
         try:
-            self.execute(EXECUTE, _columns(records))
+            self.execute(_statement(records))
         except psycopg2.DataError:
             if len(records) == 1:
                 log.exception("a callback is no row")
@@ -47,7 +46,7 @@ class Inserter:
             return self.insert(records[:half]) + self.insert(records[half:])
         return []
 
-    def execute(self, statement: str, parameters: Sequence[Any]) -> None:
+    def execute(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> None:
         """A connection that broke since the last time is replaced once."""
         kept = self._connection is not None
         try:
@@ -64,7 +63,7 @@ class Inserter:
                 self.close()
                 raise
 
-    def _execute(self, statement: str, parameters: Sequence[Any]) -> None:
+    def _execute(self, statement: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> None:
         if self._connection is None:
             self._connection = _connect()
         with self._connection.cursor() as cursor:
@@ -98,23 +97,22 @@ def _connect() -> Any:
     return connection
 
 
-def _columns(records: Sequence[Record]) -> tuple[Any, ...]:
-    """Array literals by hand: the driver's quoting of every value would cost more than all the rest."""
-    return (
-        _array([r.event_day for r in records]),
-        _array([r.dedupe_key.hex() for r in records]),
-        _array([str(r.tenant_id) for r in records]),
-        _array([r.receiver_id for r in records]),
-        _array([str(r.key_version) for r in records]),
-        [r.name for r in records],  # the only text that WeCom chose: quoted by the driver
-        _array([str(r.lane) for r in records]),
-        _array(["t" if r.urgent else "f" for r in records]),
-        _array(["t" if r.suspect else "f" for r in records]),
-        _array([str(r.event_at) for r in records]),
-        _array([str(r.received_at) for r in records]),
-        _array([r.body.hex() for r in records]),
+def _statement(records: Sequence[Record]) -> str:
+    """Written out, as the driver's quoting would cost more than all the rest. Nothing in it can need quotes: numbers,
+    flags, days and ids of ours, and hex of what came from outside."""
+    columns = (
+        [r.event_day for r in records],
+        [r.dedupe_key.hex() for r in records],
+        [str(r.tenant_id) for r in records],
+        [r.receiver_id for r in records],
+        [str(r.key_version) for r in records],
+        [r.name.encode().hex() for r in records],
+        [str(r.lane) for r in records],
+        ["t" if r.urgent else "f" for r in records],
+        ["t" if r.suspect else "f" for r in records],
+        [str(r.event_at) for r in records],
+        [str(r.received_at) for r in records],
+        [r.body.hex() for r in records],
     )
-
-
-def _array(items: list[str]) -> str:
-    return "{" + ",".join(items) + "}"
+    arrays = ",".join(f"'{{{','.join(column)}}}'" for column in columns)
+    return f"EXECUTE inbox_insert ({arrays})"

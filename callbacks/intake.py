@@ -1,18 +1,17 @@
 """WeCom's door: a plain WSGI callable in front of Django. Verify, decrypt, store, and only then say 200."""
 
 import re
-import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from callbacks.flush import Outcome, flusher
+from callbacks.arrival import Arrival, Outcome
+from callbacks.flush import flusher
+from callbacks.gaps import watch
 from callbacks.receivers import Doorkeeper, Receivers, ReceiversUnavailable
-from callbacks.record import Record, day_of, dedupe_key, is_suspect, lane_of, short_name
 from wecom.crypto import MAX_BYTES, read_query
 from wecom.errors import BadCallback
-from wecom.events import parse_event
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,6 +70,7 @@ def _answer(environ: "WSGIEnvironment", rest: str) -> Answer:
     try:
         keeper = receivers.get(public_id)
     except ReceiversUnavailable:
+        watch.refused()
         return BUSY
     if keeper is None:
         return UNKNOWN
@@ -81,7 +81,12 @@ def _verified(environ: "WSGIEnvironment", public_id: str, keeper: Doorkeeper) ->
     """WeCom asks whether this URL is ours and waits one second for the plain echo (path/91116)."""
     try:
         query = read_query(environ.get("QUERY_STRING", ""))
-        keeper, text = _with_newest_keys(public_id, keeper, lambda known: known.echo(query))
+        try:
+            text = keeper.echo(query)
+        except BadCallback:
+            if (newer := _newer(public_id, keeper)) is None:
+                raise
+            keeper, text = newer, newer.echo(query)
     except BadCallback as error:
         return _refuse(keeper, error)
     flusher.note_verified(keeper.receiver_id)
@@ -92,34 +97,17 @@ def _received(environ: "WSGIEnvironment", public_id: str, keeper: Doorkeeper) ->
     body = _body(environ)
     if isinstance(body, Answer):
         return body
-    now = time.time()
-    try:
-        query = read_query(environ.get("QUERY_STRING", ""))
-        keeper, (version, opened) = _with_newest_keys(public_id, keeper, lambda known: known.open(query, body))
-        event = parse_event(opened.plaintext)
-    except BadCallback as error:
-        return _refuse(keeper, error)
-    suspect = is_suspect(opened.timestamp, now)
-    outcome = flusher.store(
-        Record(
-            event_day=day_of(event.at),
-            dedupe_key=dedupe_key(keeper.receiver_id, opened.plaintext),
-            tenant_id=keeper.tenant_id,
-            receiver_id=keeper.receiver_id,
-            key_version=version,
-            name=short_name(event),
-            lane=lane_of(event.order_key),
-            urgent=not suspect and event.welcome_code != "",
-            suspect=suspect,
-            event_at=int(event.at.timestamp()),
-            received_at=now,
-            body=body,
-            schema=keeper.schema if keeper.active else "",
-        )
-    )
+    arrival = Arrival(keeper, environ.get("QUERY_STRING", ""), body)
+    outcome = flusher.store(arrival)
+    if outcome is Outcome.REFUSED and not arrival.opened and (newer := _newer(public_id, keeper)) is not None:
+        arrival = Arrival(newer, arrival.query, body)
+        outcome = flusher.store(arrival)
+    if outcome is Outcome.REFUSED:
+        return _refuse(keeper, arrival.error)
     if outcome not in (Outcome.STORED, Outcome.SPOOLED):
+        watch.refused(keeper.tenant_id)
         return BUSY
-    return STORED_FOR_SUITE if opened.receive_id == keeper.suite_id else STORED
+    return STORED_FOR_SUITE if arrival.for_suite else STORED
 
 
 def _body(environ: "WSGIEnvironment") -> bytes | Answer:
@@ -139,18 +127,13 @@ def _body(environ: "WSGIEnvironment") -> bytes | Answer:
     return body if len(body) <= MAX_BYTES else TOO_LARGE
 
 
-def _with_newest_keys(public_id: str, keeper: Doorkeeper, use: Callable[[Doorkeeper], Any]) -> tuple[Doorkeeper, Any]:
-    """Tries the keys in memory, then those of the database: an admin may have changed them a moment ago."""
+def _newer(public_id: str, keeper: Doorkeeper) -> Doorkeeper | None:
+    """What the keys in memory refuse may fit those of the database: an admin may have changed them a moment ago."""
     try:
-        return keeper, use(keeper)
-    except BadCallback as refused:
-        try:
-            newer = receivers.reload(public_id)
-        except ReceiversUnavailable:
-            newer = None
-        if newer is None or newer is keeper:
-            raise refused from None
-        return newer, use(newer)
+        newer = receivers.reload(public_id)
+    except ReceiversUnavailable:
+        return None
+    return None if newer is keeper else newer
 
 
 def _refuse(keeper: Doorkeeper, error: BadCallback) -> Answer:

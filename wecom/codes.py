@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from wecom.errors import (
+    GroupDissolved,
     MediaExpired,
+    NoCustomerRight,
     NotAFriend,
     NotVisible,
     StaleCursor,
@@ -72,7 +74,6 @@ _CONFIGURATION: dict[int, str] = {
     60020: "the calling IP is not in the app's trusted IPs",
     60031: "the app may no longer call APIs",
     81012: "the app has no visible range",
-    84074: "the member has no customer contact right",
     85005: "the ownership of the domain was not verified",
     301002: "the agent id does not belong to this token",
     301007: "the company was dissolved or banned",
@@ -163,7 +164,6 @@ _DATA: dict[int, str] = {
     45008: "more than eight articles",
     45029: "the answer would be too large: read by department",
     46004: "the member does not exist",
-    49008: "the group was dissolved",
     60004: "the parent department does not exist",
     60140: "the response code of the card is invalid",
     81011: "the tag belongs to another app",
@@ -199,8 +199,10 @@ _NAMED: dict[int, Code] = {
     41096: Code(WelcomeBusy, "another app is sending the welcome message"),
     45009: Code(WeComRateLimited, "the call rate limit is reached"),
     45033: Code(WeComBusy, "too many calls of this API at once"),
+    49008: Code(GroupDissolved, "the group was dissolved"),
     50100: Code(StaleCursor, "the page cursor is no longer valid"),
     84061: Code(NotAFriend, "there is no friendship between this member and this customer"),
+    84074: Code(NoCustomerRight, "the member has no customer contact right"),
 }
 
 _RANGES: list[tuple[range, Code]] = [

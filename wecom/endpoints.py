@@ -66,7 +66,13 @@ ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("externalcontact/mark_tag", "POST", Kind.IDEMPOTENT),
     Endpoint("externalcontact/remark", "POST", Kind.IDEMPOTENT),
     Endpoint("externalcontact/send_welcome_msg", "POST", Kind.ONE_SHOT),
+    Endpoint("externalcontact/add_contact_way", "POST", Kind.CREATE),
+    Endpoint("externalcontact/get_contact_way", "POST", Kind.READ),
+    Endpoint("externalcontact/list_contact_way", "POST", Kind.READ, lists=("contact_way",)),
+    Endpoint("externalcontact/update_contact_way", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/del_contact_way", "POST", Kind.IDEMPOTENT),
     Endpoint("message/send", "POST", Kind.MESSAGE),
+    Endpoint("media/upload", "POST", Kind.IDEMPOTENT),  # twice makes two ids, of which one is never used
     Endpoint("get_jsapi_ticket", "GET", Kind.READ),
     Endpoint("ticket/get", "GET", Kind.READ),
     Endpoint("auth/getuserinfo", "GET", Kind.ONE_SHOT),

@@ -47,12 +47,20 @@ class WeComMisconfigured(WeComError):
     """A secret, right, trusted IP or licence is wrong. Nothing helps until a person mends it: park the call."""
 
 
+class NoCustomerRight(WeComMisconfigured):
+    """84074: the member has no 客户联系 right. Where many members are asked for, a matter of that one alone."""
+
+
 class WeComRefused(WeComError):
     """WeCom understood and refused this very call. Repeating it will not help."""
 
 
 class NotAFriend(WeComRefused):
     """84061: no friendship between that member and that customer, the member deleted it or it is one-way."""
+
+
+class GroupDissolved(WeComRefused):
+    """49008: the customer group is gone, and says so."""
 
 
 class NotVisible(WeComRefused):

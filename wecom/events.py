@@ -1,8 +1,7 @@
 """Events as WeCom tells them: two outer forms, XML or JSON, read into one (path/90238 to 92130)."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from wecom.errors import BadCallback
 from wecom.payload import fields_of
@@ -16,8 +15,7 @@ _LATEST = 4_102_444_800  # the year 2100
 _IDS = ("UserID", "ExternalUserID", "ChatId", "SuiteId", "WelcomeCode")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened at WeCom. It is a hint: the object itself is read from WeCom where order matters."""
 
     name: str
@@ -84,7 +82,8 @@ def parse_event(plaintext: bytes) -> Event:
     fields = fields_of(plaintext)
     name, change_type = _name_of(fields)
     for id_name in _IDS:
-        if not isinstance(fields.get(id_name, ""), str) or len(fields.get(id_name, "")) > _MAX_ID:
+        value = fields.get(id_name, "")
+        if not isinstance(value, str) or len(value) > _MAX_ID:
             raise BadCallback(f"{id_name} is not an id")
     info_form = "InfoType" in fields
     agent = fields.get("AgentID", "")
@@ -121,7 +120,11 @@ def _name_of(fields: dict[str, Any]) -> tuple[str, str]:
 def _corp_of(fields: dict[str, Any], info_form: bool) -> str:
     """The company concerned; empty for what concerns a whole suite, such as suite_ticket."""
     names = ("AuthCorpId", "PaidCorpId", "CorpId") if info_form else ("ToUserName",)
-    found = next((fields[name] for name in names if fields.get(name)), "")
+    for name in names:
+        if found := fields.get(name):
+            break
+    else:
+        found = ""
     if not isinstance(found, str) or len(found) > _MAX_ID:
         raise BadCallback("corp id unreadable")
     return found

@@ -10,6 +10,7 @@ from wecom.answers import BrokenAnswer, read_answer
 from wecom.codes import TOKEN_REFUSED, error_for
 from wecom.endpoints import ENDPOINTS, Endpoint, Kind
 from wecom.errors import WeComError, WeComMisconfigured, WeComRateLimited, WeComUnavailable, WeComUnknown
+from wecom.media import Upload
 from wecom.tokens import AppCredentials, TokenSource, TokenStore
 from wecom.wire import TOTAL_SECONDS, Answer, Wire, WireFault
 
@@ -44,7 +45,7 @@ class Exchange:
         self,
         endpoint: Endpoint,
         params: Mapping[str, object] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Upload | None = None,
         timeout: float | None = None,
     ) -> dict[str, Any]:
         """The answer of WeCom with errcode 0; anything else is raised as its error."""
@@ -62,7 +63,7 @@ class Exchange:
         self,
         endpoint: Endpoint,
         params: Mapping[str, object],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Upload | None,
         timeout: float | None,
     ) -> dict[str, Any]:
         token = self._tokens.current()
@@ -85,23 +86,26 @@ class Exchange:
         self,
         endpoint: Endpoint,
         params: Mapping[str, object],
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | Upload | None,
         token: str,
         timeout: float | None,
     ) -> dict[str, Any]:
         query = {name: value for name, value in params.items() if value is not None}
         target = f"{endpoint.path}?{urlencode({**query, 'access_token': token}, quote_via=quote)}"
-        content = None if endpoint.method == "GET" else _encoded(body or {}, endpoint.api)
-        return self._send(endpoint, target, content, TOTAL_SECONDS if timeout is None else timeout)
+        how: dict[str, Any] = {"timeout": TOTAL_SECONDS if timeout is None else timeout}
+        content: bytes | None = None
+        if isinstance(body, Upload):
+            how["content_type"], content = body.encoded()
+        elif endpoint.method == "POST":
+            content = _encoded(body or {}, endpoint.api)
+        return self._send(endpoint, target, content, **how)
 
-    def _send(self, endpoint: Endpoint, target: str, content: bytes | None, timeout: float) -> dict[str, Any]:
+    def _send(self, endpoint: Endpoint, target: str, content: bytes | None, **how: Any) -> dict[str, Any]:
         if self._gate is not None:
             self._gate(endpoint.api)
         fault: WeComError
         try:
-            answer = self._wire.request(
-                endpoint.method, target, content, timeout=timeout, repeatable=endpoint.kind.repeatable
-            )
+            answer = self._wire.request(endpoint.method, target, content, repeatable=endpoint.kind.repeatable, **how)
             return _understood(answer, endpoint)
         except WireFault as broken:
             fault = _lost(endpoint, 0, broken.reason, sent=broken.sent)
@@ -112,7 +116,7 @@ class Exchange:
     def _fetch_token(self) -> tuple[str, int]:
         endpoint = ENDPOINTS["gettoken"]
         query = urlencode({"corpid": self._app.corp_id, "corpsecret": self._app.secret}, quote_via=quote)
-        answer = self._send(endpoint, f"{endpoint.path}?{query}", None, _GETTOKEN_SECONDS)
+        answer = self._send(endpoint, f"{endpoint.path}?{query}", None, timeout=_GETTOKEN_SECONDS)
         if code := int(answer["errcode"]):
             raise error_for(code, self._clean(answer.get("errmsg", ""), ""), endpoint.api)
         token, expires_in = answer.get("access_token"), answer.get("expires_in", 7200)

@@ -24,6 +24,8 @@ MAX_ANSWER = 20 * 1024 * 1024
 _IDLE_SECONDS = 20.0
 _IDLE_KEPT = 16
 _PIECE = 64 * 1024
+_JSON = "application/json; charset=utf-8"
+_SLOWEST_UPLOAD = 128 * 1024  # bytes a second: sending a file may take longer than an answer
 
 
 class WireFault(Exception):
@@ -147,18 +149,25 @@ class Wire:
         self._owner = os.getpid()
 
     def request(
-        self, method: str, target: str, body: bytes | None, *, timeout: float = TOTAL_SECONDS, repeatable: bool = False
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        *,
+        timeout: float = TOTAL_SECONDS,
+        repeatable: bool = False,
+        content_type: str = _JSON,
     ) -> Answer:
         """One exchange within `timeout`. A kept connection that turns out dead is replaced once if `repeatable`."""
         deadline = time.monotonic() + timeout
         connection = self._kept()
         if connection is not None:
             try:
-                return self._exchange(connection, method, target, body, deadline)
+                return self._exchange(connection, method, target, body, deadline, content_type)
             except WireFault as fault:
                 if not repeatable or not isinstance(fault, _Dropped):
                     raise
-        return self._exchange(self._opened(deadline), method, target, body, deadline)
+        return self._exchange(self._opened(deadline), method, target, body, deadline, content_type)
 
     def close(self) -> None:
         with self._lock:
@@ -199,14 +208,20 @@ class Wire:
         return connection
 
     def _exchange(
-        self, connection: _Connection, method: str, target: str, body: bytes | None, deadline: float
+        self,
+        connection: _Connection,
+        method: str,
+        target: str,
+        body: bytes | None,
+        deadline: float,
+        content_type: str,
     ) -> Answer:
         headers = {"Host": self._host, "Accept": "application/json", "User-Agent": "scrm"}
         if body is not None:
-            headers["Content-Type"] = "application/json; charset=utf-8"
+            headers["Content-Type"] = content_type
         kept = False
         try:
-            connection.sock.settimeout(_left(deadline, READ_SECONDS))
+            connection.sock.settimeout(_left(deadline, READ_SECONDS + len(body or b"") / _SLOWEST_UPLOAD))
             connection.request(method, self.origin.prefix + target, body=body, headers=headers)
             response = connection.await_answer(deadline)
             answer = Answer(response.status, _read(response))

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from callbacks import intake as gate
 from callbacks import receivers as receivers_module
-from callbacks.flush import MAX_WAITING, Flusher, Outcome
+from callbacks.arrival import Outcome
+from callbacks.flush import MAX_WAITING, Flusher
 from tenants.models import CorpApp, ReceiverKey, Tenant
 from tenants.provision import store_receiver_key
 from tests.callbacks.door import Door, count, event_xml, request, rows

@@ -4,7 +4,9 @@ import pytest
 
 from wecom.codes import CODES, error_for, explain
 from wecom.errors import (
+    GroupDissolved,
     MediaExpired,
+    NoCustomerRight,
     NotAFriend,
     NotVisible,
     StaleCursor,
@@ -68,11 +70,13 @@ def test_every_error_is_in_exactly_one_family():
         (60020, WeComMisconfigured),
         (701008, WeComMisconfigured),
         (84061, NotAFriend),
+        (84074, NoCustomerRight),
         (60111, NotVisible),
         (40096, NotVisible),
         (41050, WelcomeExpired),
         (41051, WelcomeTaken),
         (41096, WelcomeBusy),
+        (49008, GroupDissolved),
         (50100, StaleCursor),
         (40007, MediaExpired),
         (40058, WeComRefused),
