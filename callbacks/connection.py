@@ -18,6 +18,7 @@ from console.access import role_required
 from console.answers import done, drawer
 from console.audit import record
 from console.forms import KitForm, PickFile
+from contacts.unseen import last_unseen
 from tenants import jobs, provision
 from tenants.checks import check_app
 from tenants.current import current_tenant
@@ -141,6 +142,7 @@ def page(
         "files": DomainFile.objects.filter(tenant=tenant).order_by("-created_at"),
         "callback_url": provision.callback_url(receiver) if receiver else "",
         "health": health_of(tenant.pk),
+        "gaps": last_unseen(tenant.pk),
         "host": request.get_host(),
         "verified": receiver is not None and receiver.verified_at is not None,
     }

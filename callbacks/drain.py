@@ -1,24 +1,26 @@
 """Handles a tenant's events: a batch of a lane at a time, in order, all effects in the transaction that marks them."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from callbacks.stored import Item, Row, due, event_of, mark_done, mark_failed
 from tenants import keys
 from tenants.events import EVENT_OWNERS, Owner, Reading
+from tenants.locks import alone_with
 from tenants.models import Tenant
 from wecom.errors import BadCallback, WeComError
 
 log = structlog.get_logger(__name__)
 
-BATCH = 200
+BATCH = 200  # events in one transaction
+LOOK = 5 * BATCH  # rows taken from the inbox at once: planning that query takes longer than running it
 UNHANDLED = "no handler"
-LOCK_CLASS = 0x1B0C  # of the advisory locks of lanes
+LOCK_SPACE = 0x4C414E45  # "LANE"
 CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock: the same once more is right
 MAX_CONFLICTS = 3
 
@@ -36,28 +38,22 @@ def drain(tenant_id: int, lane: int, *, seconds: float = float("inf")) -> int:
     with tenant:
         while True:
             with _lane(tenant_id, lane) as mine:
-                while mine and (rows := due(tenant_id, lane, BATCH)):
-                    _handle(rows)
-                    handled += len(rows)
-                    if time.monotonic() >= end:
-                        return handled
+                while mine and (rows := due(tenant_id, lane, LOOK)):
+                    for start in range(0, len(rows), BATCH):
+                        batch = rows[start : start + BATCH]
+                        _handle(batch)
+                        handled += len(batch)
+                        if time.monotonic() >= end:
+                            return handled
+                    if len(rows) < LOOK:
+                        break
             # an event that came after the last look and whose wake-up met our lock would wait for the poller
             if not mine or not due(tenant_id, lane, 1):
                 return handled
 
 
-@contextmanager
-def _lane(tenant_id: int, lane: int) -> Iterator[bool]:
-    place = [LOCK_CLASS, tenant_id * 8 + lane]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", place)
-        mine = bool(cursor.fetchone()[0])
-    try:
-        yield mine
-    finally:
-        if mine:
-            with suppress(Error), connection.cursor() as cursor:  # a broken session holds no lock any more
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", place)
+def _lane(tenant_id: int, lane: int) -> AbstractContextManager[bool]:
+    return alone_with(LOCK_SPACE, f"{tenant_id}:{lane}")
 
 
 def _handle(rows: Sequence[Row]) -> None:
@@ -96,10 +92,9 @@ def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
         else:
             _poison(items[0], error)
         return
-    failed = [(item.row, reading.errors[key]) for item in items if (key := item.event.order_key) in reading.errors]
-    if failed:
-        mark_failed(failed)
-        items = [item for item in items if item.event.order_key not in reading.errors]
+    if errors := reading.errors:
+        mark_failed([(item.row, errors[key]) for item in items if (key := item.event.order_key) in errors])
+        items = [item for item in items if item.event.order_key not in errors]
     if items:
         _apply(owner, items, reading)
 

@@ -4,6 +4,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenants.models import Tenant
+
 
 class InboxEvent(models.Model):
     """One callback as it came; the body stays encrypted with the receiver's EncodingAESKey.
@@ -42,3 +44,17 @@ class InboxEvent(models.Model):
     class Meta:
         managed = False
         db_table = "callbacks_inbox"
+
+
+class Beat(models.Model):
+    """One row: when a web process last said that WeCom's callbacks are answered."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    at = models.DateTimeField()
+
+
+class Gap(models.Model):
+    """Callbacks of this company may have been lost before `noticed_at`; goes when a comparison was started."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    noticed_at = models.DateTimeField()

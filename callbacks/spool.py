@@ -14,6 +14,7 @@ import orjson
 import structlog
 from django.conf import settings
 
+from callbacks.gaps import EVERYBODY, NOTICE
 from callbacks.insert import Inserter
 from callbacks.record import Record
 
@@ -148,6 +149,7 @@ def _recover_file(path: Path, inserter: Inserter) -> int:
 
 def _drain(path: Path, inserter: Inserter) -> int:
     stored = unreadable = 0
+    whose: set[int] = set()
     with path.open("rb") as lines:
         while chunk := list(islice(lines, CHUNK)):
             records: list[Record] = []
@@ -158,8 +160,13 @@ def _drain(path: Path, inserter: Inserter) -> int:
                     unreadable += line.endswith(b"\n")  # a torn last line was never answered with 200
             if records:
                 refused = inserter.insert(records)
+                whose |= {record.tenant_id for record in records}
                 unreadable += len(refused)
                 stored += len(records) - len(refused)
+    if unreadable:
+        whose.add(EVERYBODY)
+    if whose:  # what was spooled is stored; what the same bad time kept from us is not
+        inserter.execute(NOTICE, {"whose": sorted(whose)})
     if unreadable:
         path.rename(path.with_suffix(".broken"))
         log.error("spool file kept: unreadable lines", file=path.name, lines=unreadable)

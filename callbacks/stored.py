@@ -4,7 +4,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -125,7 +125,7 @@ def as_reread(event: Event) -> Event:
     if event.change_type.endswith("_party"):
         change_type = "update_party"
     fields = {name: value for name, value in event.fields.items() if name in _IDS}
-    return replace(event, change_type=change_type, fields=fields | {"ChangeType": change_type})
+    return event._replace(change_type=change_type, fields=fields | {"ChangeType": change_type})
 
 
 def mark_done(items: Iterable[Item], note: str = "") -> set[int]:

@@ -1,9 +1,14 @@
 """Members who leave the company or get another id. Their rows stay: customers, groups and the past hang on them."""
 
+from contextlib import suppress
 from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import ForeignObjectRel
 
 from members.models import Staff
-from members.signals import staff_left
+from members.signals import staff_left, staff_merging
 
 
 def has_left(userid: str, *, at: datetime) -> None:
@@ -21,6 +26,38 @@ def has_left(userid: str, *, at: datetime) -> None:
 
 def rename(old: str, new: str) -> None:
     """WeCom gave the member another userid: the row keeps its customers under the new one."""
-    if Staff.objects.filter(userid_key=new.lower()).exists():
-        return  # a row under the new id came first, by another event or a sync
-    Staff.objects.filter(userid_key=old.lower()).update(userid=new, userid_key=new.lower())
+    rows = {row.userid_key: row for row in Staff.objects.filter(userid_key__in=[old.lower(), new.lower()])}
+    kept, gone = rows.get(old.lower()), rows.get(new.lower())
+    if kept is None:
+        return
+    if gone is not None:  # it came first, by another event or a sync
+        merge(kept, gone)
+    Staff.objects.filter(pk=kept.pk).update(userid=new, userid_key=new.lower())
+
+
+@transaction.atomic
+def merge(kept: Staff, gone: Staff) -> None:
+    """One member, two rows: the older one stays, as the past hangs on it, and takes what the newer one has."""
+    staff_merging.send(Staff, kept=kept.pk, gone=gone.pk)
+    for relation in Staff._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ForeignObjectRel) and not relation.many_to_many:
+            _move(relation.related_model, relation.field.attname, gone.pk, kept.pk)
+    operator_id = kept.operator_id or gone.operator_id
+    newer = ("name", "pinyin", "status", "main_department_id", "can_follow", "visible", "left_at", "synced_at")
+    facts = {name: getattr(gone, name) for name in newer if getattr(gone, name) not in ("", None)}
+    gone.delete()
+    Staff.objects.filter(pk=kept.pk).update(**facts | {"left_at": gone.left_at, "operator_id": operator_id})
+
+
+def _move(model: Any, column: str, gone: int, kept: int) -> None:
+    """Row by row only where a row of the kept one stands in the way: that one counts, and the other goes."""
+    rows = model._base_manager.filter(**{column: gone})
+    try:
+        with transaction.atomic():
+            rows.update(**{column: kept})
+        return
+    except IntegrityError:
+        pass
+    for pk in list(rows.values_list("pk", flat=True)):
+        with suppress(IntegrityError), transaction.atomic():
+            model._base_manager.filter(pk=pk).update(**{column: kept})

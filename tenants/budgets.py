@@ -8,6 +8,7 @@ is ever exceeded. After a 45009 the bucket of that API shrinks to half and grows
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -82,6 +83,10 @@ class Limits:
     address: Limit
 
 
+PER_MEMBER = Limit(15, 15 / 60)
+"""WeCom shows a member 30 messages a minute of one app; what is beyond is lost and nobody is told (path/90454)."""
+
+
 def limits() -> Limits:
     """Half of WeCom's ceilings, or what WECOM_LIMITS says: calls a minute and an hour."""
     table = {
@@ -96,12 +101,22 @@ def limits() -> Limits:
 def take(corp_id: str, api: str, *, bulk: bool) -> float:
     """0 when the call may be made now (and is counted), else the seconds to wait before asking again."""
     limit = limits()
-    reserve = BULK_RESERVE if bulk else 0.0
-    buckets = {
-        _key("api", corp_id, api): limit.corp_api,
-        _key("corp", corp_id): limit.corp,
-        _key("address", getattr(settings, "WECOM_EGRESS", "default")): limit.address,
-    }
+    return _take(
+        {
+            _key("api", corp_id, api): limit.corp_api,
+            _key("corp", corp_id): limit.corp,
+            _key("address", getattr(settings, "WECOM_EGRESS", "default")): limit.address,
+        },
+        BULK_RESERVE if bulk else 0.0,
+    )
+
+
+def take_members(corp_id: str, agent_id: object, userids: Iterable[str]) -> float:
+    """The same for a message of an app to members: it goes out when every receiver would be shown it."""
+    return _take({_key("member", corp_id, str(agent_id), userid.lower()): PER_MEMBER for userid in userids}, 0.0)
+
+
+def _take(buckets: dict[str, Limit], reserve: float) -> float:
     if _redis.usable:
         arguments: list[Any] = [reserve, KEEP_SECONDS]
         for bucket in buckets.values():

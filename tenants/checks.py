@@ -27,8 +27,11 @@ RESUMERS: list[Callable[[CorpApp], object]] = []
 """What starts again once an app's check is green; filled by scrm/wiring.py, called in the tenant's schema."""
 
 SECRET_ASKED_AGAIN = timedelta(minutes=1)  # when a person presses "check"
-SECRET_TRIED_AGAIN = timedelta(hours=1)  # by ourselves: wrong secrets shut out our IP for all tenants
-SECRETS_APART = timedelta(minutes=15)
+# By ourselves: many wrong secrets shut out our address, and with it all tenants (wecom-api.md 3.1). So one of all the
+# refused secrets is tried in this time: often enough to find within five minutes what was mended in WeCom.
+SECRETS_APART = timedelta(minutes=3, seconds=30)
+SECRET_HOPED_FOR = timedelta(hours=3)
+SECRET_TRIED_AGAIN = timedelta(hours=1)  # once it was wrong for so long that nobody seems to be at it
 PRIORITY = OutgoingCall.Priority.INTERACTIVE
 
 Text = str | Promise
@@ -159,7 +162,7 @@ def _record(app: CorpApp, fault: WeComError | None) -> None:
     was_green = app.state == CorpApp.State.OK
     if fault is None:
         CorpApp.objects.filter(pk=app.pk).update(
-            state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now()
+            state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now(), broken_since=None
         )
         _start_again(app, was_green=was_green)
     elif isinstance(fault, WeComMisconfigured | WeComRefused) and not _is_bad_secret(fault.code, fault.call):
@@ -203,8 +206,10 @@ def check_waiting_apps() -> int:
 
 
 def _may_try_secret(app: CorpApp) -> bool:
-    """At once after a new secret was entered; else rarely, and rarely for all tenants together."""
-    if _refused_lately(app, SECRET_TRIED_AGAIN):
+    """At once after a new secret was entered; else one of all tenants at a time, the one that waited longest."""
+    since = app.broken_since or app.checked_at
+    hopeless = since is not None and timezone.now() - since > SECRET_HOPED_FOR
+    if _refused_lately(app, SECRET_TRIED_AGAIN if hopeless else SECRETS_APART):
         return False
     if _has_new_secret(app):
         return True

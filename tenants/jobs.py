@@ -123,7 +123,14 @@ JOB_KINDS: dict[str, Callable[[JobRun], None]] = {}
 """By kind; filled by scrm/wiring.py. Runs in the tenant's schema, outside of any transaction."""
 
 
-def start(kind: str, by: str = "", params: dict[str, Any] | None = None, *, subject: str = "") -> Job:
+def start(
+    kind: str,
+    by: str = "",
+    params: dict[str, Any] | None = None,
+    *,
+    subject: str = "",
+    delay: timedelta = timedelta(0),
+) -> Job:
     """A new job of the current tenant, or the one of this kind and subject that is still open."""
     if kind not in JOB_KINDS:
         raise KeyError(f"no such kind of job: {kind}")
@@ -131,11 +138,17 @@ def start(kind: str, by: str = "", params: dict[str, Any] | None = None, *, subj
     try:
         with transaction.atomic():
             job = Job.objects.create(
-                tenant=tenant, kind=kind, subject=subject, requested_by=by[:80], params=params or {}
+                tenant=tenant,
+                kind=kind,
+                subject=subject,
+                requested_by=by[:80],
+                params=params or {},
+                due_at=timezone.now() + delay,
             )
     except IntegrityError:
         job = Job.objects.get(tenant=tenant, kind=kind, subject=subject, state__in=OPEN)
-    enqueue(work, job_id=job.pk)
+    if not delay:  # else the poller finds it when it is due
+        enqueue(work, job_id=job.pk)
     return job
 
 

@@ -10,6 +10,7 @@ from wecom.client import WeComClient
 from wecom.endpoints import Endpoint
 from wecom.errors import WeComBusy, WeComError, WeComRateLimited, WeComUnavailable, WeComUnknown
 from wecom.exchange import Exchange
+from wecom.media import Upload
 
 PATIENCE = {OutgoingCall.Priority.WELCOME: 3.0, OutgoingCall.Priority.INTERACTIVE: 2.0}
 BULK_PATIENCE = 5.0
@@ -31,6 +32,14 @@ def refuse_resting(app: CorpApp, api: str, priority: int) -> None:
     rest = breaker.rest_of(app, api, urgent=priority == OutgoingCall.Priority.WELCOME)
     if rest > 0:
         raise held_back(api, rest, "this API rests after WeCom limited it or failed")
+
+
+def refuse_flood(app: CorpApp, message: Mapping[str, Any]) -> None:
+    """WeCom drops what a member is sent beyond its limit without telling anybody: such a message waits for its turn."""
+    userids = [part for part in str(message.get("touser") or "").split("|") if part]
+    wait = budgets.take_members(app.corp_id, app.agent_id, userids) if userids else 0.0
+    if wait > 0:
+        raise held_back("message/send", wait, "a receiver has had as many messages as WeCom shows in a minute")
 
 
 def gate_for(app: CorpApp, priority: int, *, patience: float | None = None) -> Callable[[str], None]:
@@ -70,10 +79,12 @@ class GuardedExchange(Exchange):
         self,
         endpoint: Endpoint,
         params: Mapping[str, object] | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | Upload | None = None,
         timeout: float | None = None,
     ) -> dict[str, Any]:
         refuse_resting(self._guarded, endpoint.api, self._priority)  # once a call: a renewed token is the same probe
+        if endpoint.api == "message/send" and isinstance(body, Mapping):
+            refuse_flood(self._guarded, body)
         try:
             answer = super().perform(endpoint, params, body, timeout)
         except HeldBack:

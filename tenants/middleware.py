@@ -11,9 +11,17 @@ from typing import cast
 import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotFound, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotFound,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from tenants.db import connection
 from tenants.models import Domain, Tenant
@@ -24,6 +32,7 @@ log = structlog.get_logger("scrm.request")
 Answer = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 ANY_HOST = frozenset({"/healthz", "/readyz", "/metrics"})  # asked for by address, by who watches the process
+API = "/api/"
 NOT_LOGGED = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
@@ -82,7 +91,7 @@ class TenantByHost:
         if tenant.schema_name == PUBLIC:
             request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
         elif tenant.status != Tenant.Status.ACTIVE:
-            return closed(request, tenant)
+            return closed_to_programs(request, tenant) if request.path.startswith(API) else closed(request, tenant)
         return self._serve(request, tenant)
 
     def _serve(self, request: HttpRequest, tenant: Tenant) -> HttpResponseBase:
@@ -114,6 +123,18 @@ def closed(request: HttpRequest, tenant: Tenant) -> HttpResponse:
     with translation.override(translation.get_language_from_request(request)):
         page = render_to_string("tenants/closed.html", {"tenant": tenant, "suspended": tenant.status == "suspended"})
     return HttpResponse(page, status=503, headers={"Retry-After": "600", "Cache-Control": "no-store"})
+
+
+def closed_to_programs(request: HttpRequest, tenant: Tenant) -> JsonResponse:
+    """The same in the shape of the Open API's errors."""
+    suspended = tenant.status == Tenant.Status.SUSPENDED
+    text = _("服务已停用") if suspended else _("系统维护中")
+    told: dict[str, object] = {"code": "suspended" if suspended else "maintenance"}
+    for name, language in (("message", "zh-hans"), ("message_en", "en")):
+        with translation.override(language):
+            told[name] = str(text)
+    told |= {"field_errors": {}, "request_id": getattr(request, "request_id", "")}
+    return JsonResponse(told, status=503, headers={"Retry-After": "600", "Cache-Control": "no-store"})
 
 
 def host_of(request: HttpRequest) -> str | None:

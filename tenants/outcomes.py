@@ -14,6 +14,7 @@ from django.utils import timezone
 from tenants.keys import unseal
 from tenants.models import OutgoingCall, Tenant
 from wecom.client import WeComClient
+from wecom.errors import WeComError
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,11 @@ records it. WeCom must not be called from here."""
 
 RECONCILERS: dict[str, Reconciler] = {}
 """By API: looks up in WeCom whether a create whose answer was lost was done. Its answer if so, None if it was not."""
+
+Mender = Callable[[OutgoingCall, dict[str, Any]], dict[str, Any] | None]
+
+MENDERS: dict[type[WeComError], Mender] = {}
+"""By what WeCom refused a call for: makes a body that it will take, or None. Such a call is sent once more, at once."""
 
 
 @dataclass(frozen=True, slots=True)

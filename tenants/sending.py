@@ -1,11 +1,11 @@
 """Sends the outgoing calls that are due: claim one, call WeCom outside of any transaction, settle it."""
 
+import json
 import logging
 import random
 import time
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from django.utils import timezone
 
 from tenants.current import client_for
 from tenants.judging import judge, refuse_broken
+from tenants.keys import seal
+from tenants.locks import alone_with
 from tenants.models import OutgoingCall, Tenant
-from tenants.outcomes import RECONCILERS, Verdict, body_of, settle
+from tenants.outcomes import MENDERS, RECONCILERS, Verdict, body_name, body_of, settle
 from wecom.endpoints import Kind, endpoint_of
 from wecom.errors import WeComError
 
@@ -191,7 +193,20 @@ def _ask(call: OutgoingCall, now: datetime) -> dict[str, object]:
     timeout = None
     if call.deadline is not None:
         timeout = max(0.5, min(URGENT_TIMEOUT, (call.deadline - now).total_seconds()))
-    return client.call(call.api, body, timeout=timeout)
+    try:
+        return client.call(call.api, body, timeout=timeout)
+    except tuple(MENDERS) as refused:
+        mended = MENDERS[type(refused)](call, body)
+        if mended is None:
+            raise
+        keep_body(call, mended)
+        return client.call(call.api, mended, timeout=timeout)
+
+
+def keep_body(call: OutgoingCall, body: dict[str, Any]) -> None:
+    """What is sent from now on is what the row says."""
+    call.body = seal(call.tenant_id, body_name(call), json.dumps(body, ensure_ascii=False))
+    OutgoingCall.objects.filter(pk=call.pk).update(body=call.body)
 
 
 def look_up(call: OutgoingCall) -> None:
@@ -235,16 +250,5 @@ def slot(tenant: Tenant, lane: Lane) -> Iterator[bool]:
         return
     names = [f"{lane.name}:{tenant.pk}:{number}" for number in range(lane.slots)]
     random.shuffle(names)
-    taken = next((name for name in names if _lock("pg_try_advisory_lock", name)), None)
-    try:
-        yield taken is not None
-    finally:
-        if taken is not None:
-            _lock("pg_advisory_unlock", taken)
-
-
-def _lock(function: str, name: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s, %s)", [LOCK_SPACE, zlib.crc32(name.encode()) - 2**31])
-        row = cursor.fetchone()
-    return bool(row and row[0])
+    with ExitStack() as held:
+        yield any(held.enter_context(alone_with(LOCK_SPACE, name)) for name in names)

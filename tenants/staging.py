@@ -1,8 +1,9 @@
 """Rows go to Postgres in sets: copied into a temporary table first, then moved by one statement."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 from tenants.db import connection
@@ -16,14 +17,17 @@ def stage(cursor: Any, table: str, columns: Mapping[str, str], rows: Iterable[Se
     The table belongs to the connection and not to a tenant: every transaction fills it anew before reading it.
     """
     definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({definition}) ON COMMIT DELETE ROWS")
-    cursor.execute(f"DELETE FROM pg_temp.{table}")  # noqa: S608
+    cursor.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {table} ({definition}) ON COMMIT DELETE ROWS; DELETE FROM pg_temp.{table}"  # noqa: S608
+    )
     copy(cursor, f"pg_temp.{table}", columns, rows)
 
 
 def copy(cursor: Any, table: str, columns: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows that are known to be new need no staging."""
-    text = "".join(["\t".join([_field(value) for value in row]) + "\n" for row in rows])
+    text = "".join(["\t".join(row) + "\n" for row in zip(*map(_column, zip(*rows, strict=True)), strict=True)])
+    if not text:
+        return
     command = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     cursor.copy_expert(command, io.BytesIO(text.encode("utf-8", "replace")))
 
@@ -48,10 +52,23 @@ def new_ids(cursor: Any, table: str, count: int) -> list[int]:
     return [row[0] for row in cursor.fetchall()]
 
 
+def _column(values: Sequence[Any]) -> Iterable[str]:
+    """A column's values are mostly of one kind: looked at together they cost a fifth of one by one."""
+    kinds = set(map(type, values))
+    if all(issubclass(kind, str) for kind in kinds):
+        return values if _is_plain("".join(values)) else map(_field, values)
+    one_kind = kinds.pop() if len(kinds) == 1 else object
+    return map(_FIELD_OF.get(one_kind, _field), values)
+
+
+def _is_plain(text: str) -> bool:
+    """What COPY wants escaped is not printable, but for the backslash."""
+    return text.isprintable() and "\\" not in text
+
+
 def _field(value: object) -> str:
-    """Called for every value of every row: what is frequent comes first."""
-    if isinstance(value, str):  # what is to be escaped is not printable, but for the backslash
-        return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPED)
+    if isinstance(value, str):
+        return value if _is_plain(value) else value.translate(_ESCAPED)
     if value is None:
         return "\\N"
     if isinstance(value, int):
@@ -63,3 +80,11 @@ def _field(value: object) -> str:
     if isinstance(value, list):
         return "{" + ",".join([str(int(item)) for item in value]) + "}"
     return str(value)
+
+
+_FIELD_OF: dict[type, Callable[[Any], str]] = {
+    bool: str,
+    int: str,
+    datetime: datetime.isoformat,
+    NoneType: lambda _: "\\N",
+}

@@ -11,6 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, connection
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tenants.keys import KeyFault, seal, unseal
@@ -136,8 +137,13 @@ class PostgresTokens:
 
 def mark_broken(app: CorpApp, code: int, call: str) -> None:
     """What every page and worker sees from now on: this app needs a person."""
+    now = timezone.now()
     CorpApp.objects.filter(pk=app.pk).update(
-        state=CorpApp.State.BROKEN, state_code=code, state_call=call[:80], checked_at=timezone.now()
+        state=CorpApp.State.BROKEN,
+        state_code=code,
+        state_call=call[:80],
+        checked_at=now,
+        broken_since=Coalesce("broken_since", now),
     )
     logger.warning("app %s of tenant %s is broken: %s in %s", app.pk, app.tenant_id, code, call)
 
@@ -148,7 +154,7 @@ def forget_tokens(app: CorpApp) -> None:
     for kind in (*Credential.Kind.values, *TICKETS):
         _cache.drop(token_key(app.pk, kind))
     CorpApp.objects.filter(pk=app.pk, state=CorpApp.State.BROKEN).update(
-        state=CorpApp.State.UNCHECKED, state_code=None, state_call=""
+        state=CorpApp.State.UNCHECKED, state_code=None, state_call="", broken_since=None
     )
 
 

@@ -37,6 +37,7 @@ class CorpApp(models.Model):
     state_code = models.IntegerField(_("错误码"), null=True)
     state_call = models.CharField(_("接口"), max_length=80, blank=True)
     checked_at = models.DateTimeField(_("检查时间"), null=True)
+    broken_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from tests.callbacks.door import Door
 from tests.cast import GLOBEX
 
 AS_IT_WAS = """
-TRUNCATE public.callbacks_inbox;
+TRUNCATE public.callbacks_inbox, public.callbacks_beat, public.callbacks_gap;
 DELETE FROM public.tenants_receiverkey WHERE version > 1;
 UPDATE public.tenants_receiverkey SET retired_at = NULL;
 UPDATE public.tenants_receiver SET verified_at = NULL, last_event_at = NULL;

@@ -41,6 +41,12 @@ class Place:
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         return bench.query(self.servers, sql)
 
+    def write(self, sql: str) -> None:
+        connection = psycopg2.connect(self.servers.postgres.url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+        connection.close()
+
     def count(self, where: str = "true") -> int:
         return int(str(self.rows(f"SELECT count(*) FROM callbacks_inbox WHERE {where}")[0][0]))
 
@@ -83,10 +89,7 @@ def servers() -> Iterator[tuple[Servers, str]]:
 @pytest.fixture
 def place(servers: tuple[Servers, str]) -> Iterator[Place]:
     place = Place(*servers)
-    connection = psycopg2.connect(place.servers.postgres.url)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("TRUNCATE callbacks_inbox; DROP TABLE IF EXISTS book; CREATE TABLE book (text text)")
-    connection.close()
+    place.write("TRUNCATE callbacks_inbox; DROP TABLE IF EXISTS book; CREATE TABLE book (text text)")
     yield place
     left = place.spooled()
     for name in left:  # a test that failed shall not fail those after it
@@ -129,6 +132,17 @@ def test_a_web_process_that_is_killed_loses_nothing_it_acknowledged(place: Place
         process.wait()
         assert 0 < len(load.answered) < 8_000
         assert place.missing(sent, load) == 0
+
+
+def test_a_web_process_that_was_away_for_longer_has_its_companies_compared(place: Place) -> None:
+    """F2, what WeCom re-sent to nobody. The time is moved, not waited for."""
+    for _ in range(2):
+        process = web(place.servers, new_port())
+        soon(lambda: place.rows("SELECT 1 FROM callbacks_beat WHERE at > now() - interval '3 s'") != [])
+        stop(process)
+        place.write("UPDATE callbacks_beat SET at = now() - interval '1 min'")
+    assert place.rows("SELECT count(*) FROM callbacks_gap JOIN tenants_receiver USING (tenant_id)") == [(1,)]
+    place.write("TRUNCATE callbacks_gap, callbacks_beat")
 
 
 def test_ten_deliveries_at_once_over_two_processes_are_one_row_each(place: Place, port: int) -> None:

@@ -107,6 +107,27 @@ def test_a_closed_company_is_told_so_in_the_language_of_the_browser(customers, a
     assert "服务已停用" not in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "message_en"),
+    [("suspended", "服务已停用", "Service suspended"), ("maintenance", "系统维护中", "Under maintenance")],
+)
+def test_a_program_of_a_closed_company_is_answered_as_the_open_api_answers(
+    customers, acme, acme_client, status, message, message_en
+):
+    Tenant.objects.filter(pk=acme.pk).update(status=status)
+
+    answer = acme_client.get("/api/v1/customers/", headers={"Authorization": "Bearer whatever"})
+
+    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, "application/json", "600")
+    assert answer.json() == {
+        "code": status,
+        "message": message,
+        "message_en": message_en,
+        "field_errors": {},
+        "request_id": answer["X-Request-ID"],
+    }
+
+
 def test_a_failing_view_leaves_nobody_behind(customers, acme_client):
     acme_client.raise_request_exception = False
 
