@@ -1,5 +1,6 @@
 """How a long job is told while it runs: words for its kind and stage, a part that asks again every two seconds."""
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from tenants.models import Job
 
 JOB_NAMES: dict[str, Any] = {}  # kind or stage → words; filled by scrm/wiring.py
+JOB_GAPS: list[Callable[[Job], Iterable[tuple[Any, Any]]]] = []  # cause and fix of what a job could not do; as above
 OPEN = (Job.State.QUEUED, Job.State.RUNNING)
 SILENT = timedelta(seconds=90)  # a running job that says nothing for so long has lost its worker
 
@@ -24,6 +26,7 @@ def told(job: Job) -> dict[str, Any]:
         "is_open": is_open,
         "note": _("执行进程没有响应，将自动从断点继续") if silent else time_left(job) if is_open else "",
         "counts": [(JOB_NAMES[key], value) for key, value in job.counts.items() if key in JOB_NAMES],
+        "gaps": [words for gaps in JOB_GAPS for words in gaps(job)],
     }
 
 

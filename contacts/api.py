@@ -14,7 +14,7 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contacts.models import Customer, Follow, FollowTag, GroupChat, GroupMember, Tag, TagGroup, TimelineEntry
+from contacts.models import Customer, Follow, FollowTag, GroupChat, GroupMember, Stage, Tag, TagGroup, TimelineEntry
 from members.models import Staff
 
 DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
@@ -47,7 +47,15 @@ class FollowSerializer(serializers.ModelSerializer[Follow]):
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):
     type = serializers.IntegerField(source="kind")
+    stage = serializers.SlugRelatedField[Stage](
+        slug_field="name", read_only=True, allow_null=True, help_text="its name"
+    )
     follows = FollowSerializer(many=True)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """`fields` is a name of the serializer itself, so it cannot be declared."""
+        values = serializers.DictField(read_only=True, help_text="custom fields by their `key`")
+        return super().get_fields() | {"fields": values}
 
     class Meta:
         model = Customer
@@ -72,7 +80,11 @@ def with_follows(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """Three statements a page, however many friendships and tags the customers have."""
     links = FollowTag.objects.filter(tag__deleted_at=None).select_related("tag__group").order_by("tag_id")
     follows = Follow.objects.select_related("staff").prefetch_related(Prefetch("tag_links", links)).order_by("id")
-    return customers.defer("search_text", "raw_hash").prefetch_related(Prefetch("follows", follows))
+    return (
+        customers.select_related("stage")
+        .defer("search_text", "raw_hash")
+        .prefetch_related(Prefetch("follows", follows))
+    )
 
 
 def known_customers() -> QuerySet[Customer]:
@@ -116,7 +128,7 @@ class CustomerFilters(serializers.Serializer[Any]):
     tag = serializers.CharField(
         required=False, max_length=64, help_text="id of a corp tag that a living friendship carries"
     )
-    stage = serializers.CharField(required=False, max_length=32, help_text="the customer's stage")
+    stage = serializers.CharField(required=False, max_length=32, help_text="name of the stage that the customer is in")
     added_from = MomentField(required=False, help_text="a friendship was made at or after this time")
     added_to = MomentField(
         required=False, end=True, help_text="a friendship was made before this time; of a date, before its end"

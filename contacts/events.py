@@ -67,7 +67,9 @@ def read_customers(events: Sequence[Event]) -> Reading:
     """Each customer of the batch once, however many events name it; and the tags that we do not know by name."""
     client = wecom_client(priority=OutgoingCall.Priority.NOTICE)
     keys = [key for key in _keys(events) if key.startswith("c:")]
+    read_at = timezone.now()
     reading = _read(keys, lambda key: client.customer(key[2:]), gone=(NotAFriend, NotVisible))
+    reading.found["at"] = read_at
     tag_ids = {
         tag_id
         for detail in reading.found.values()
@@ -103,7 +105,7 @@ def apply_customers(events: Sequence[Event], reading: Reading) -> None:
     at = timezone.now()
     if tags := reading.found.get("t"):
         bulk.write_tags(tags, at=at)
-    told = bulk.Told()
+    told = bulk.Told(read_at=reading.found.get("at"))
     for event in events:
         if event.external_user_id:
             _tell(told, event, reading.found.get(event.order_key))
@@ -111,21 +113,18 @@ def apply_customers(events: Sequence[Event], reading: Reading) -> None:
 
 
 def _tell(told: bulk.Told, event: Event, detail: CustomerDetail | None) -> None:
-    external_userid = event.external_user_id
+    external_userid, userid = event.external_user_id, event.user_id
     if detail is not None and external_userid not in told.contacts:
         told.add_contact(detail.contact)
         for follow in detail.follows:
             told.add_listed(external_userid, follow)
-    if not event.user_id:
+    if not userid:
         return
     news, kind = NEWS.get(event.change_type, (News.OTHER, ""))
     if news is News.DELETED_BY_STAFF and event.text("Source") == "DELETE_BY_TRANSFER":
         news, kind = News.TRANSFERRED, Kind.TRANSFERRED
-    fields = {ours: event.text(theirs) for theirs, ours in KEPT_FIELDS.items() if event.text(theirs)}
-    told.add_heard(event, bulk.Heard(news, event.at, fields, kind))
-    pair = external_userid, event.user_id.lower()
-    if pair not in told.listed:
-        told.missed.add(pair)
+    fields = {ours: value for theirs, ours in KEPT_FIELDS.items() if (value := event.text(theirs))}
+    told.add_heard(external_userid, userid, bulk.Heard(news, event.at, fields, kind))
 
 
 def announce(written: bulk.Written, source: str) -> None:

@@ -61,6 +61,13 @@ class Friendship:
         if self.opened_at is not None and not self.half and self.gone_at is None:
             self.gone_at, self.gone_by = at, EndedBy.VANISHED
 
+    def join(self, later: "Friendship") -> None:
+        """The same friendship under the member's new id, read from WeCom after what we know of it under the old one."""
+        self.opened_at = max(filter(None, [self.opened_at, later.opened_at]), default=None)
+        left_at = max(filter(None, [self.left_at, later.left_at]), default=None)
+        self.left_at = None if left_at is not None and self._is_history(left_at) else left_at
+        self.half, self.gone_at, self.gone_by = later.half, later.gone_at, later.gone_by
+
     def _open(self, at: datetime, *, half: bool) -> None:
         if self.gone_at is not None and at >= self.gone_at:
             self.gone_at, self.gone_by = None, ""
@@ -73,6 +80,9 @@ class Friendship:
 
     def _is_history(self, at: datetime) -> bool:
         return self.opened_at is not None and at < self.opened_at
+
+    def copy(self) -> "Friendship":
+        return Friendship(self.opened_at, self.half, self.gone_at, self.gone_by, self.left_at)
 
     @property
     def is_known(self) -> bool:

@@ -1,6 +1,7 @@
 """好友关系: every staff member with every customer of theirs, where one customer of three stands three times."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from console.access import operator_required
 from console.lists import Column, Empty, Filters, ListPage
+from contacts.daily import start_of
 from contacts.models import Customer, Follow
 from contacts.queries import FACTS
 from contacts.views import last_sync, staff_choices
@@ -29,10 +31,13 @@ STATES = [
 
 class FriendshipFilters(Filters):
     searched_by = "q"
+    more = ("added_from", "added_to")
 
     q = forms.CharField(label=_("搜索昵称、备注、企业"), max_length=64)
     staff = forms.ModelChoiceField(Staff.objects.none(), label=_("员工"), empty_label=_("全部员工"))
     state = forms.ChoiceField(label=_("状态"), choices=STATES)
+    added_from = forms.DateField(label=_("添加日期从"), widget=forms.DateInput(attrs={"type": "date"}))
+    added_to = forms.DateField(label=_("添加日期到"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, *args: Any, operator: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -43,6 +48,10 @@ class FriendshipFilters(Filters):
             rows = rows.filter(customer__in=Customer.objects.search(term))
         if staff := values.get("staff"):
             rows = rows.filter(staff=staff)
+        if first := values.get("added_from"):
+            rows = rows.filter(added_at__gte=start_of(first))
+        if last := values.get("added_to"):
+            rows = rows.filter(added_at__lt=start_of(last + timedelta(days=1)))
         return rows.filter(**FACTS.get(values.get("state", ""), {}))
 
 
@@ -75,6 +84,7 @@ FRIENDSHIPS = ListPage(
 @require_GET
 @operator_required
 def friendships(request: HttpRequest) -> HttpResponse:
-    rows = Follow.objects.visible_to(request.user).select_related("customer", "staff")
+    # two statements more: with joins all of 100,000 friendships are joined before they are sorted (140 ms; alone 15)
+    rows = Follow.objects.visible_to(request.user).prefetch_related("customer", "staff")
     page = replace(FRIENDSHIPS, filters=partial(FriendshipFilters, operator=request.user))
     return page.respond(request, rows, fresh_at=last_sync(connection.tenant.pk))

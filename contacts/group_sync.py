@@ -14,13 +14,12 @@ from tenants.current import wecom_client
 from tenants.jobs import JobRun
 from tenants.threads import side_by_side
 from wecom.client import WeComClient
-from wecom.errors import NotVisible, StaleCursor, WeComRefused
+from wecom.errors import GroupDissolved, StaleCursor, WeComRefused
 from wecom.objects import GroupChatInfo, GroupChatRef
 
 READERS = 5
 SET = 100
 MAX_OWNERS_UNFILTERED = 1000  # 81017
-DISSOLVED = 49008
 
 
 def sync_groups(run: JobRun, checkpoint: dict[str, Any], owners: Sequence[str], *, source: str) -> None:
@@ -85,10 +84,8 @@ def close_unlisted(run: JobRun, *, before: datetime, source: str) -> int:
 def _look_up(client: WeComClient, chat_id: str) -> GroupNews | None:
     try:
         info: GroupChatInfo = client.group_chat(chat_id)
-    except NotVisible:
-        return None
-    except WeComRefused as error:
-        if error.code != DISSOLVED:
-            return None
+    except GroupDissolved:
         return GroupNews(chat_id, None, heard=[GroupHeard("dismiss", timezone.now())])
+    except WeComRefused:
+        return None
     return GroupNews(chat_id, info)

@@ -18,7 +18,7 @@ from tenants.current import wecom_client
 from tenants.jobs import JobRun
 from tenants.models import Tenant
 from wecom.client import WeComClient
-from wecom.errors import NotAFriend, StaleCursor, WeComMisconfigured, WeComRefused
+from wecom.errors import NoCustomerRight, NotAFriend, StaleCursor, WeComRefused
 from wecom.objects import CustomerPage
 
 READERS = 6  # WeCom answers 45033 to too many reads of one company at once
@@ -26,14 +26,11 @@ PAGE = 100
 SET = 1000  # friendships in one transaction
 AHEAD = 8  # pages read and not yet written
 MAX_RESTARTS = 3
-NO_CUSTOMER_RIGHT = 84074  # a matter of configuration when we write for a member; in a listing, of that member alone
 
 
 def concerns_a_member(error: Exception) -> bool:
     """Whether WeCom refused because of one of the members asked for."""
-    return isinstance(error, WeComRefused) or (
-        isinstance(error, WeComMisconfigured) and error.code == NO_CUSTOMER_RIGHT
-    )
+    return isinstance(error, WeComRefused | NoCustomerRight)
 
 
 @dataclass(slots=True)
@@ -77,6 +74,7 @@ class Page:
     """What a reader hands to the writer: rows and the place after them, or why there are none."""
 
     portion: int
+    read_at: datetime
     answer: CustomerPage | None = None
     refused: bool = False
     error: Exception | None = None
@@ -118,12 +116,13 @@ class Readers:
     def _read(self, number: int, userids: list[str], cursor: str) -> None:
         restarts = 0
         while not self.stop.is_set():
+            read_at = timezone.now()
             try:
                 answer = self.client.customers_of(userids, cursor, limit=PAGE)
             except StaleCursor as error:
                 restarts += 1
                 if restarts > MAX_RESTARTS:
-                    self._hand_over(Page(number, error=error))
+                    self._hand_over(Page(number, read_at, error=error))
                     return
                 cursor = ""
                 continue
@@ -131,9 +130,9 @@ class Readers:
                 answer = CustomerPage([], "")
             except Exception as error:  # noqa: BLE001  the writer raises it where the job can see it
                 refused = concerns_a_member(error)
-                self._hand_over(Page(number, refused=refused, error=None if refused else error))
+                self._hand_over(Page(number, read_at, refused=refused, error=None if refused else error))
                 return
-            self._hand_over(Page(number, answer))
+            self._hand_over(Page(number, read_at, answer))
             cursor = answer.next_cursor
             if not cursor:
                 return
@@ -209,7 +208,8 @@ class Writer:
         self._write()
 
     def _write(self) -> None:
-        told, at = bulk.Told(), timezone.now()
+        told = bulk.Told(read_at=min((page.read_at for page in self.held), default=None))
+        at = timezone.now()
         cursors: dict[str, str | None] = {}
         for page in self.held:
             if page.answer is None:

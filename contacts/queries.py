@@ -43,6 +43,25 @@ class FollowQuerySet(ContactsQuerySet[Row]):
         return self.filter(ended_at=None)
 
 
+class FollowUpQuerySet(ContactsQuerySet[Row]):
+    def visible_to(self, operator: User) -> Self:
+        """What a member of staff wrote goes by that member; what an operator wrote by the customer."""
+        seen = visible_staff(operator)
+        if seen is None:
+            return self
+        staff = seen.values("pk")
+        shared = self.model._base_manager.filter(staff=None, customer__follows__staff__in=staff).values("pk")
+        return self.filter(Q(staff__in=staff) | Q(pk__in=shared))
+
+    def own(self, operator: Any) -> Self:
+        """What this operator has to come back for: as a member of staff, or by name."""
+        return self.filter(Q(staff__operator=operator) | Q(staff=None, by=operator.get_username()))
+
+    def open(self) -> Self:
+        """With a date to come back on."""
+        return self.filter(next_at__isnull=False, next_done_at=None)
+
+
 class GroupChatQuerySet(ContactsQuerySet[Row]):
     def visible_to(self, operator: User) -> Self:
         """Groups go by their owner."""
@@ -83,9 +102,12 @@ class CustomerQuerySet(ContactsQuerySet[Row]):
         return found.filter(found._has())
 
     def _follows(self, **facts: Any) -> QuerySet[Any]:
-        follow: Any = self.model._meta.get_field("follows").related_model
-        rows: QuerySet[Any] = follow.objects.filter(customer=OuterRef("pk"), **facts)
+        rows: QuerySet[Any] = self._follow_model.objects.filter(customer=OuterRef("pk"), **facts)
         return rows if self._seen is None else rows.filter(staff__in=self._seen.values("pk"))
+
+    @property
+    def _follow_model(self) -> Any:
+        return self.model._meta.get_field("follows").related_model
 
     def _has(self, **facts: Any) -> Exists:
         return Exists(self._follows(**facts))
@@ -149,6 +171,7 @@ class CustomerQuerySet(ContactsQuerySet[Row]):
         lost_to: date | datetime | None = None,
         add_way: int | None = None,
         kind: int | None = None,
+        stage: Any = None,
     ) -> Self:
         """The filters of the customer list; what is said of a friendship is said of one and the same."""
         found = self.search(q or "")
@@ -156,9 +179,11 @@ class CustomerQuerySet(ContactsQuerySet[Row]):
         facts |= {"added_at__gte": _from(added_from), "added_at__lt": _until(added_to)}
         facts = {name: value for name, value in facts.items() if value not in (None, "")}
         if facts:
-            found = found.filter(found._has(**facts, **FACTS.get(state, {})))
+            found = found._befriended(facts, state)
         if kind:
-            found = found.filter(kind=kind)
+            found = found._of_kind(kind)
+        if stage is not None:
+            found = found.filter(stage_id=None if stage == NO_STAGE else stage)
         found = found.tagged(any_of=tags or (), all_of=tags_all or (), none_of=tags_none or ())
         if lost_from or lost_to:
             found = found.lost_between(_from(lost_from), _until(lost_to))
@@ -166,8 +191,87 @@ class CustomerQuerySet(ContactsQuerySet[Row]):
             found = getattr(found, state)()
         return found
 
+    def _befriended(self, facts: dict[str, Any], state: str) -> Self:
+        """One friendship of which all this is true."""
+        return self.filter(self._has(**facts, **FACTS.get(state, {})))
+
+    def _of_kind(self, kind: int) -> Self:
+        return self.filter(kind=kind)
+
+
+class FactsQuerySet(CustomerQuerySet[Row]):
+    """The same questions, asked of the narrow rows that stand for customers: what the arrays answer costs no join.
+
+    Rows have the customers' keys. With a data scope the arrays, which know of all friendships, only narrow them down.
+    """
+
+    @property
+    def _customers(self) -> Any:
+        return self.model._meta.get_field("customer").related_model.objects
+
+    @property
+    def _follow_model(self) -> Any:
+        return self._customers.model._meta.get_field("follows").related_model
+
+    def known(self) -> Self:
+        """Without those whose first event is still on its way."""
+        return self.filter(added_at__isnull=False)
+
+    def visible_to(self, operator: User) -> Self:
+        seen = visible_staff(operator)
+        if seen is None:
+            return self
+        found = self._clone()
+        found._seen = seen
+        return found.filter(known_by__overlap=found._staff)
+
+    @property
+    def _staff(self) -> list[int]:
+        return [] if self._seen is None else list(self._seen.values_list("pk", flat=True))
+
+    def search(self, term: str) -> Self:
+        return self.filter(customer__in=self._customers.search(term)) if term.strip() else self
+
+    def friends(self) -> Self:
+        return self.filter(lost_at=None) if self._seen is None else self.filter(staff_ids__overlap=self._staff)
+
+    def lost(self) -> Self:
+        return self.exclude(lost_at=None) if self._seen is None else self.exclude(staff_ids__overlap=self._staff)
+
+    def tagged(self, *, any_of: Iterable[Any] = (), all_of: Iterable[Any] = (), none_of: Iterable[Any] = ()) -> Self:
+        wanted, every, unwanted = keys_of(any_of), keys_of(all_of), keys_of(none_of)
+        found = self
+        if wanted:
+            found = found.filter(tag_ids__overlap=wanted)
+        if every:
+            found = found.filter(tag_ids__contains=every)
+        if self._seen is not None:
+            return super(FactsQuerySet, found).tagged(any_of=wanted, all_of=every, none_of=unwanted)
+        return found.exclude(tag_ids__overlap=unwanted) if unwanted else found
+
+    def _befriended(self, facts: dict[str, Any], state: str) -> Self:
+        found, staff = self, keys_of([facts["staff"]] if "staff" in facts else [])
+        if staff:
+            found = found.filter(**{f"{'staff_ids' if state == 'friends' else 'known_by'}__contains": staff})
+        if "add_way" in facts:
+            found = found.filter(add_ways__contains=[facts["add_way"]])
+        if "added_at__gte" in facts:
+            found = found.filter(added_at__gte=facts["added_at__gte"])
+        said_all = state not in FACTS or (state == "friends" and bool(staff))
+        if self._seen is None and said_all and len(facts) == 1 and "added_at__lt" not in facts:
+            return found
+        return super(FactsQuerySet, found)._befriended(facts, state)
+
+    def _of_kind(self, kind: int) -> Self:
+        return self.filter(customer__kind=kind)
+
+
+def keys_of(rows: Iterable[Any]) -> list[int]:
+    return [getattr(row, "pk", row) for row in rows]
+
 
 STATES = frozenset({"friends", "lost", "deleted_by_customer", "deleted_by_staff"})
+NO_STAGE = "none"
 FACTS: dict[str, dict[str, Any]] = {
     "friends": {"ended_at": None},
     "deleted_by_customer": {"deleted_by_customer_at__isnull": False},

@@ -11,6 +11,7 @@ from contacts.harvest import concerns_a_member
 from contacts.models import Follow
 from contacts.models.timeline import TimelineEntry
 from contacts.sync import Stage, groups_stage, run_stages, staff_stage, tags_stage
+from contacts.unnamed import name_tags_by_customers
 from tenants.current import wecom_client
 from tenants.jobs import JobRun
 from tenants.threads import side_by_side
@@ -47,6 +48,7 @@ def friendships_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> N
             follows_missing=len(missing),
             follows_extra=len(extra),
         )
+    run.save(tags_named=name_tags_by_customers(client))
 
 
 def _difference(client: WeComClient, userid: str) -> tuple[set[str], set[str]]:
@@ -63,7 +65,7 @@ def _difference(client: WeComClient, userid: str) -> tuple[set[str], set[str]]:
 
 def _mend(client: WeComClient, userid: str, external_userids: list[str], source: str) -> None:
     """By reading each of them again: what the listing says may be older than an event of this minute."""
-    told = bulk.Told()
+    told = bulk.Told(read_at=timezone.now())
     told.userids[userid.lower()] = userid
     for external_userid, answer in side_by_side(client.customer, external_userids, width=READERS):
         pair = external_userid, userid.lower()
@@ -81,9 +83,15 @@ def _mend(client: WeComClient, userid: str, external_userids: list[str], source:
         announce(bulk.write_told(told, at=timezone.now(), source=source), source)
 
 
+def facts_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> None:
+    """Last: what segments ask about customers, compared with what is true of them now."""
+    run.save(facts_mended=bulk.rebuild_facts())
+
+
 _STAGES: dict[str, Stage] = {
     "staff": staff_stage,
     "tags": tags_stage,
     "customers": friendships_stage,
     "groups": groups_stage,
+    "facts": facts_stage,
 }

@@ -64,7 +64,8 @@ def remark_changed(call: OutgoingCall) -> None:
     if done:
         payload["before"] = follow.remark
         follow.remark, follow.description = body["remark"], body["description"]
-        follow.save(update_fields=["remark", "description"])
+        follow.raw_hash = bulk.own_change(timezone.now())
+        follow.save(update_fields=["remark", "description", "raw_hash"])
         bulk.refresh_customers([follow.customer_id])
     else:
         payload |= {"code": call.result_code, "state": call.state, "reason": call.result_message}

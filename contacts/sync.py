@@ -10,6 +10,7 @@ from contacts.group_sync import close_unlisted, sync_groups
 from contacts.harvest import harvest, started_at
 from contacts.models import ListedPage
 from contacts.models.timeline import TimelineEntry
+from contacts.unnamed import name_tags_by_customers
 from contacts.vanished import end_vanished
 from members.sync import sync_staff
 from tenants.current import wecom_client
@@ -58,7 +59,8 @@ def customers_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> Non
     refused = set(progress.refused)
     listed = [userid for userid in progress.listed_userids if userid not in refused]
     counts = end_vanished(run.job.pk, listed, before=started_at(checkpoint), source=source)
-    run.save(staff_refused=len(refused), **counts)
+    named = name_tags_by_customers(wecom_client())
+    run.save(staff_refused=len(refused), tags_named=named, **counts)
 
 
 def groups_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> None:

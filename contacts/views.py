@@ -1,6 +1,6 @@
 """客户列表 and 客户详情."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -26,7 +26,9 @@ from console.forms import KitForm, PickMany
 from console.keyset import paginate
 from console.lists import Column, Empty, Filters, ListPage
 from console.shell import Hit
-from contacts.models import Customer, Follow, FollowTag, GroupChat, GroupMember, Tag, TimelineEntry
+from contacts.models import Customer, CustomerFacts, Follow, FollowTag, GroupChat, GroupMember, Tag, TimelineEntry
+from contacts.profile_pages import follow_ups_of, profile_of, stages_to_filter
+from contacts.queries import NO_STAGE
 from contacts.remark import change_remark, refuse_if_gone
 from contacts.wording import ADD_WAYS
 from members.models import Staff
@@ -52,7 +54,7 @@ class ByGroup(ModelChoiceIterator):
     """The tags of a group stand together under its name."""
 
     def __iter__(self) -> Iterator[Any]:
-        for group, tags in groupby(self.queryset, key=lambda tag: tag.group.name):
+        for group, tags in groupby(self.queryset, key=lambda tag: tag.group.title):
             yield group, [self.choice(tag) for tag in tags]
 
 
@@ -60,7 +62,7 @@ class TagsField(forms.ModelMultipleChoiceField):
     iterator = ByGroup
 
     def label_from_instance(self, tag: Any) -> str:
-        return str(tag.name)
+        return str(tag.title)
 
 
 def living_tags() -> QuerySet[Tag]:
@@ -76,6 +78,7 @@ class CustomerFilters(Filters):
     q = forms.CharField(label=_("搜索昵称、备注、企业"), max_length=64)
     staff = forms.ModelChoiceField(Staff.objects.none(), label=_("跟进员工"), empty_label=_("全部员工"))
     state = forms.ChoiceField(label=_("状态"), choices=STATES)
+    stage = forms.ChoiceField(label=_("客户阶段"))
     tags = TagsField(Tag.objects.none(), label=_("标签（任一）"), widget=PickMany)
     added_from = forms.DateField(label=_("添加日期从"), widget=forms.DateInput(attrs={"type": "date"}))
     added_to = forms.DateField(label=_("添加日期到"), widget=forms.DateInput(attrs={"type": "date"}))
@@ -88,6 +91,7 @@ class CustomerFilters(Filters):
         super().__init__(*args, **kwargs)
         self.fields["staff"].queryset = staff_choices(operator)
         self.fields["tags"].queryset = living_tags()
+        self.fields["stage"].choices = [("", _("全部阶段")), *stages_to_filter(), (NO_STAGE, _("未设阶段"))]
         self.fields["add_way"].choices = [("", _("全部方式")), *ADD_WAYS.items()]
         self.fields["kind"].choices = [("", _("全部类型")), *Customer.Kind.choices]
 
@@ -111,11 +115,12 @@ CUSTOMERS = ListPage(
         Column(_("客户")),
         Column(_("跟进员工"), kind="wide"),
         Column(_("标签"), kind="wide"),
+        Column(_("阶段"), kind="wide"),
         Column(_("状态")),
-        Column(_("添加时间"), sort="last_added_at", kind="time"),
+        Column(_("添加时间"), sort="added_at", kind="time"),
     ),
     row="contacts/_customer.html",
-    order="-last_added_at",
+    order="-added_at",
     filters=CustomerFilters,
     row_url=lambda customer: reverse("contacts:customer", args=[customer.pk]),
     empty=Empty(
@@ -137,6 +142,13 @@ def last_sync(tenant_id: int) -> Any:
     return jobs.values_list("finished_at", flat=True).first()
 
 
+def people_of(rows: Iterable[CustomerFacts], operator: Any) -> list[Customer]:
+    """The customers of one page of facts, in its order: the wide rows are read only when the page is known."""
+    keys = [row.pk for row in rows]
+    found = Customer.objects.select_related("stage").in_bulk(keys)
+    return with_friends([found[key] for key in keys], operator)
+
+
 def with_friends(customers: list[Customer], operator: Any) -> list[Customer]:
     """The staff and the tags of one page of customers, in three statements."""
     by_id = {customer.pk: customer for customer in customers}
@@ -149,23 +161,30 @@ def with_friends(customers: list[Customer], operator: Any) -> list[Customer]:
     for customer in customers:
         customer.is_friend = any(follow.ended_at is None for follow in customer.friends)  # type: ignore[attr-defined]
         customer.friends.sort(key=lambda follow: follow.ended_at is not None)  # type: ignore[attr-defined]
+        customer.gone = newest_ended(customer.friends)  # type: ignore[attr-defined]
     for link in links.select_related("tag__group", "follow").order_by("tag__group_id", "tag_id"):
-        by_id[link.follow.customer_id].tag_names[link.tag.name] = link.tag.group.name  # type: ignore[attr-defined]
+        by_id[link.follow.customer_id].tag_names[link.tag.title] = link.tag.group.title  # type: ignore[attr-defined]
     return customers
+
+
+def newest_ended(follows: list[Follow]) -> Follow | None:
+    ended = [follow for follow in follows if follow.ended_at is not None]
+    return max(ended, key=lambda follow: follow.ended_at or follow.added_at, default=None)
 
 
 @require_GET
 @operator_required
 def customers(request: HttpRequest) -> HttpResponse:
     page = replace(CUSTOMERS, filters=partial(CustomerFilters, operator=request.user))
-    prepare = partial(with_friends, operator=request.user)
-    return page.respond(request, seen_by(request), prepare=prepare, fresh_at=last_sync(connection.tenant.pk))
+    prepare = partial(people_of, operator=request.user)
+    rows = CustomerFacts.objects.visible_to(request.user).known()
+    return page.respond(request, rows, prepare=prepare, fresh_at=last_sync(connection.tenant.pk))
 
 
 @require_GET
 @operator_required
 def customer(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Customer.objects.visible_to(request.user), pk=pk)
+    found = get_object_or_404(Customer.objects.visible_to(request.user).select_related("stage"), pk=pk)
     chats = GroupChat.objects.visible_to(request.user)
     groups = GroupMember.objects.filter(customer=found, chat__in=chats).select_related("chat").order_by("-joined_at")
     friendships = follows_of(found, request.user)
@@ -174,6 +193,9 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
         "follows": friendships,
         "waiting": moves(friendships),
         "is_friend": any(follow.ended_at is None for follow in friendships),
+        "gone": [follow for follow in friendships if follow.ended_at is not None],
+        **profile_of(found),
+        **follow_ups_of(request, found),
         "groups": groups[:50],
         "timeline": timeline_page(request, found),
     }
@@ -242,7 +264,17 @@ TIMELINE_SIDES = {
         "group_joined",
         "group_left",
     ],
-    "staff": ["deleted_by_staff", "remark_changed", "remark_failed", "tags_changed", "tags_failed", "transferred"],
+    "staff": [
+        "deleted_by_staff",
+        "remark_changed",
+        "remark_failed",
+        "tags_changed",
+        "tags_failed",
+        "transferred",
+        "stage_changed",
+        "fields_changed",
+        "followed_up",
+    ],
     "system": ["welcome_sent", "welcome_failed", "follow_vanished", "transfer_failed"],
 }
 

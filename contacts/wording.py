@@ -1,11 +1,13 @@
 """Ways, scenes and entries of the timeline in the words of WeCom's own admin."""
 
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from contacts.models import TimelineEntry
+from contacts.models import Follow, TimelineEntry
 from tenants.faults import words_for
 
 ADD_WAYS = {
@@ -65,11 +67,28 @@ def story(entry: TimelineEntry) -> str:
         Kind.ARCHIVE_AGREED: lambda: _("客户同意会话存档"),
         Kind.WELCOME_SENT: lambda: _("欢迎语已送达"),
         Kind.WELCOME_FAILED: lambda: _welcome(payload),
+        Kind.STAGE_CHANGED: lambda: _stage(payload),
+        Kind.FIELDS_CHANGED: lambda: _fields(payload),
+        Kind.FOLLOWED_UP: lambda: _followed_up(payload),
+        Kind.LINK_OPENED: lambda: _opened(payload),
+        Kind.CONTENT_SENT: lambda: _sent(payload, staff),
         Kind.GROUP_JOINED: lambda: _("加入客户群“%(chat)s”") % {"chat": chat},
         Kind.GROUP_LEFT: lambda: _("离开客户群“%(chat)s”") % {"chat": chat},
     }
     tell = sentences.get(entry.kind)
     return tell() if tell else str(entry.get_kind_display())
+
+
+def ending(follow: Follow) -> str:
+    """Who deleted whom."""
+    staff = str(follow.staff)
+    sentences = {
+        Follow.EndedBy.CUSTOMER: _("客户删除了%(staff)s") % {"staff": staff},
+        Follow.EndedBy.STAFF: _("%(staff)s 删除了客户") % {"staff": staff},
+        Follow.EndedBy.TRANSFER: _("客户已从%(staff)s 转交给其他员工") % {"staff": staff},
+        Follow.EndedBy.VANISHED: _("核对时发现客户已不在%(staff)s 的好友中") % {"staff": staff},
+    }
+    return sentences[Follow.EndedBy(follow.ended_by)] if follow.ended_by else ""
 
 
 def _added(staff: str, payload: dict[str, Any]) -> str:
@@ -84,6 +103,40 @@ def _tags(payload: dict[str, Any]) -> str:
     if payload.get("removed"):
         parts.append(_("移除标签 %(tags)s") % {"tags": _("、").join(payload["removed"])})
     return _("；").join(parts) or _("标签变更")
+
+
+def _stage(payload: dict[str, Any]) -> str:
+    names = {name: payload.get(name) or _("未设阶段") for name in ("from", "to")}
+    return _("阶段从“%(from)s”改为“%(to)s”") % names
+
+
+def _fields(payload: dict[str, Any]) -> str:
+    """预算：3000 → 5000；城市：深圳"""
+    parts = []
+    for one in payload.get("changes", ()):
+        before, after = (_("空") if value is None else str(value) for value in (one.get("before"), one.get("after")))
+        words = after if one.get("before") is None else f"{before} → {after}"
+        parts.append(_("%(name)s：%(words)s") % {"name": one.get("name", ""), "words": words})
+    return _("；").join(parts) or _("修改客户资料")
+
+
+def _followed_up(payload: dict[str, Any]) -> str:
+    text = _("跟进：%(text)s") % {"text": payload.get("text", "")}
+    if not payload.get("next_at"):
+        return text
+    at = timezone.localtime(datetime.fromisoformat(payload["next_at"]))
+    return text + _("（下次跟进 %(at)s）") % {"at": f"{at:%Y-%m-%d %H:%M}"}
+
+
+def _opened(payload: dict[str, Any]) -> str:
+    times = payload.get("opens", 1)
+    text = _("打开了链接“%(title)s”") % {"title": payload.get("material", "")}
+    return text if times < 2 else text + _("（第 %(n)d 次）") % {"n": times}
+
+
+def _sent(payload: dict[str, Any], staff: str) -> str:
+    title = payload.get("material") or payload.get("script") or _("内容")
+    return _("%(staff)s 发送了“%(title)s”") % {"staff": staff, "title": title}
 
 
 def _refusal(payload: dict[str, Any]) -> str:

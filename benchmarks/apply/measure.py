@@ -4,6 +4,7 @@ WeCom's answers come from memory: what its network costs is WeCom's quota and no
 """
 
 import copy
+import gc
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -68,20 +70,22 @@ def main() -> None:
     EVENT_OWNERS["change_external_contact"] = Owner(apply=apply_customers, read=read)
     with tenant:
         prepare()
+        bare.prepare()
     chance = random.Random(7)
     people = adding(chance, events // 2)
     ours, reference = 0.0, 0.0
-    for change, told in (("add_external_contact", people), ("edit_external_contact", editing(chance, people))):
+    for change, before, told in (("add", None, people), ("edit", people, editing(chance, people))):
         know(told)
         for start in range(0, len(told), ROUND):  # by turns, so that both meet the machine in the same mood
-            some = told[start : start + ROUND]
-            sent = fill(tenant, some, change)
+            some = slice(start, start + ROUND)
+            fill(tenant, told[some], f"{change}_external_contact")
+            inbox = bare.arrive(tenant.pk)
             ours += timed(empty, tenant)
             with tenant:
-                reference += bare.write(some, sent)
+                reference += bare.write(told[some], before and before[some], inbox)
+                bare.analyze()
     with tenant:
-        if Customer.objects.count() != len(people):
-            raise RuntimeError("the worker left something out")
+        bare.check()
     orm = task_per_event(company("orm"), people[:ORM_EVENTS])
     burst, delays = burst_with_welcomes(tenant, chance)
     rate = events / ours
@@ -103,7 +107,11 @@ def company(schema: str) -> Tenant:
 
 
 def adding(chance: random.Random, count: int, first: int = 0) -> People:
-    return [pair for start in range(first, first + count, 1000) for pair in pairs(chance, start)][:count]
+    """Newly made friends: WeCom's event comes when the friendship does."""
+    people = [pair for start in range(first, first + count, 1000) for pair in pairs(chance, start)][:count]
+    for _, follow in people:
+        follow.created_at = datetime.fromtimestamp(int(time.time()), UTC)
+    return people
 
 
 def editing(chance: random.Random, people: People) -> People:
@@ -118,37 +126,37 @@ def editing(chance: random.Random, people: People) -> People:
 
 def know(people: People) -> None:
     answers.update({f"c:{contact.external_userid}": CustomerDetail(contact, [follow]) for contact, follow in people})
+    gc.freeze()  # what the benchmark holds is not the worker's to look through for garbage
 
 
 def read(events: Sequence[Event]) -> Reading:
-    return Reading(found={event.order_key: answers.get(event.order_key) for event in events})
+    return Reading(found={key: answers.get(key) for key in dict.fromkeys(event.order_key for event in events)})
 
 
 # -- the inbox ---------------------------------------------------------------------------------------------------------
 
 
-def fill(tenant: Tenant, people: People, change: str, more: str = "") -> list[Event]:
+def fill(tenant: Tenant, people: People, change: str, more: str = "") -> None:
     """Rows as the door leaves them: sealed bodies."""
     receiver = Receiver.objects.get(tenant=tenant)
     crypto = CallbackCrypto(TOKEN, AES_KEY, frozenset({CORP}))
-    now, records, events = int(time.time()), [], []
+    records = []
     for contact, follow in people:
-        values = {"corp": CORP, "at": now, "change": change, "userid": follow.userid, "more": more}
+        at = int(follow.created_at.timestamp())
+        values = {"corp": CORP, "at": at, "change": change, "userid": follow.userid, "more": more}
         plaintext = XML.format(customer=contact.external_userid, **values).encode()
         event = parse_event(plaintext)
-        events.append(event)
         records.append(
             record.Record(
                 *(record.day_of(event.at), record.dedupe_key(str(receiver.pk), plaintext), tenant.pk),
                 *(str(receiver.pk), 1, record.short_name(event), record.lane_of(event.order_key), bool(more), False),
-                *(now, time.time(), crypto.deliver(plaintext, CORP, now, "n").body, ""),
+                *(at, time.time(), crypto.deliver(plaintext, CORP, at, "n").body, ""),
             )
         )
     inserter = Inserter()
     for start in range(0, len(records), 500):
         inserter.insert(records[start : start + 500])
     inserter.close()
-    return events
 
 
 def empty(tenant: Tenant) -> None:

@@ -106,6 +106,7 @@ def a_company_at_work() -> dict[str, Any]:
     from django.http import HttpRequest
 
     from accounts.models import Operator
+    from contacts import bulk
     from contacts.models import Customer, Follow
     from integrations.authentication import issue_key
     from members.models import Staff
@@ -124,6 +125,7 @@ def a_company_at_work() -> dict[str, Any]:
                 active_follows=1,
             )
             Follow.objects.create(customer=customer, staff=staff, added_at=now)
+        bulk.rebuild_facts()
         request = HttpRequest()
         request.session = SessionStore()
         login(request, owner, backend="accounts.backend.AuthBackend")

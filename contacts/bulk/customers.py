@@ -5,10 +5,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from contacts.bulk.facts import SUBJECT, refresh_facts
 from contacts.bulk.told import Contact
 from tenants.staging import new_ids, one_writer, stage
-
-SUBJECT = "contacts"
 
 _COLUMNS = {
     "id": "bigint",
@@ -52,7 +51,7 @@ UPDATE contacts_customer c SET
     active_follows = d.living, first_added_at = d.first_added_at, last_added_at = d.last_added_at,
     lost_at = d.lost_at, raw_hash = COALESCE(s.raw_hash, c.raw_hash), updated_at = now(),
     synced_at = CASE WHEN s.raw_hash IS NULL THEN c.synced_at ELSE now() END
-FROM pg_temp.stage_customer s {_SUMS} WHERE c.id = s.id AND s.known
+FROM pg_temp.stage_customer s {_SUMS} WHERE c.id = s.id AND s.known AND c.id = ANY(%s)
 """
 
 _RECOGNISE = """
@@ -79,11 +78,13 @@ def write_customers(
         rest: tuple[object, ...] = contact[1:] if contact else (None,) * (len(_COLUMNS) - 3)
         rows.append((pk, external_userid in known, external_userid, *rest))
     stage(cursor, "stage_customer", _COLUMNS, rows)
-    if any(not row[1] for row in rows):
+    before = [row[0] for row in rows if row[1]]
+    if len(before) < len(rows):
         cursor.execute(_INSERT)
         cursor.execute(_RECOGNISE)
-    if any(row[1] for row in rows):
-        cursor.execute(_UPDATE)
+    if before:
+        cursor.execute(_UPDATE, [before])
+    refresh_facts(cursor, touched.values())
 
 
 def lock_customers() -> None:

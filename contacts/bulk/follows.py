@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from contacts.bulk.customers import SUBJECT, known_customers, write_customers
-from contacts.bulk.tags import tag_names, write_follow_tags
+from contacts.bulk.customers import SUBJECT, write_customers
+from contacts.bulk.tags import known_tags, name_tags, write_follow_tags
 from contacts.bulk.timeline import Entry, copy_timeline, write_timeline
-from contacts.bulk.told import Heard, Listed, Pair, Told
+from contacts.bulk.told import Heard, Listed, Pair, Told, is_older
 from contacts.friendship import EndedBy, Friendship, News
 from contacts.models.timeline import TimelineEntry
 from members.bulk import staff_ids
@@ -47,6 +48,7 @@ _STATE = tuple(_COLUMNS)[3:11]
 # what a row holds of a friendship that WeCom does not list: a known one keeps what it has, a new one begins empty
 _UNSAID = (None,) * 8
 _EMPTY = ("", "", "", None, None, "", "", b"")
+# the ids twice: without them as a list, Postgres reads a whole table that it has no statistics of
 _UPDATE = f"""
 UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)},
     mobiles_sealed = CASE WHEN s.raw_hash IS NULL THEN f.mobiles_sealed ELSE s.mobiles_sealed END,
@@ -54,14 +56,13 @@ UPDATE contacts_follow f SET {", ".join(f"{name} = s.{name}" for name in _STATE)
     description = COALESCE(s.description, f.description), state = COALESCE(s.state, f.state),
     remark_corp_name = COALESCE(s.remark_corp_name, f.remark_corp_name),
     oper_userid = COALESCE(s.oper_userid, f.oper_userid), raw_hash = COALESCE(s.raw_hash, f.raw_hash)
-FROM pg_temp.stage_follow s WHERE f.id = s.id
+FROM pg_temp.stage_follow s WHERE f.id = s.id AND f.id = ANY(%s)
 """
-_KNOWN = """
-SELECT customer_id, staff_id, id, raw_hash,
-    NOT half AND (ended_at IS NULL OR (ended_by = 'customer' AND deleted_by_staff_at IS NULL))
-FROM contacts_follow WHERE customer_id = ANY(%s)
+_KNOWN = f"""
+SELECT c.external_userid, c.id, c.raw_hash, f.staff_id,
+    f.id, f.raw_hash, f.remark, {", ".join(f"f.{name}" for name in _STATE)}
+FROM contacts_customer c LEFT JOIN contacts_follow f ON f.customer_id = c.id WHERE c.external_userid = ANY(%s)
 """
-_FULL = f"SELECT id, remark, description, {', '.join(_STATE)} FROM contacts_follow WHERE id = ANY(%s)"
 _UNSAY = """
 DELETE FROM contacts_timelineentry t
 USING unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS e(customer, staff, at)
@@ -97,18 +98,44 @@ class Written:
 
 @dataclass(slots=True)
 class _Stored:
-    """A follow as it stood before."""
+    """A follow as it stood before, and as it stands then."""
 
     friendship: Friendship = field(default_factory=Friendship)
     added_at: datetime | None = None
     last_event_at: datetime | None = None
     remark: str = ""
-    description: str = ""
 
     @property
     def is_alive(self) -> bool:
         one = self.friendship
         return one.is_known and not one.half and one.ending[0] is None
+
+
+class _Row(NamedTuple):
+    """A follow's row, as far as it is compared."""
+
+    id: int
+    raw_hash: bytes = b""
+    remark: str = ""
+    added_at: datetime | None = None
+    opened_at: datetime | None = None
+    half: bool = False
+    deleted_by_staff_at: datetime | None = None
+    deleted_by_customer_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    last_event_at: datetime | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether WeCom's listing it says nothing new: it is alive, or ended by the customer alone."""
+        if self.half:
+            return False
+        return self.ended_at is None or (self.ended_by == EndedBy.CUSTOMER and self.deleted_by_staff_at is None)
+
+    @property
+    def before(self) -> _Stored:
+        return _Stored(Friendship.stored(*self[4:10]), self.added_at, self.last_event_at, self.remark)
 
 
 @transaction.atomic(savepoint=False)
@@ -127,9 +154,10 @@ class _Set:
     def __init__(self, cursor: Any, told: Told, at: datetime, source: str) -> None:
         self.cursor, self.told, self.at, self.source = cursor, told, at, source
         self.staff = staff_ids(told.userids.values())
-        self.customers = known_customers(cursor, {external for external, _ in told.pairs} | told.contacts.keys())
-        self.ids = {external: pk for external, (pk, _) in self.customers.items()}
-        self.follows: dict[tuple[int, int], tuple[int, bytes, bool]] = {}
+        self.pairs = told.pairs
+        self.customers: dict[str, tuple[int, bytes]] = {}
+        self.ids: dict[str, int] = {}
+        self.follows: dict[tuple[int, int], _Row] = {}
         self.rows: list[tuple[object, ...]] = []
         self.touched: dict[str, int] = {}
         self.tags: dict[int, list[str]] = {}
@@ -141,11 +169,11 @@ class _Set:
         self.done = Written()
 
     def write(self) -> Written:
+        self._read()
         judged = self._judged()
-        stored = self._stored(judged)
         self._give_ids(judged)
         for pair in judged:
-            self._judge(pair, stored)
+            self._judge(pair)
         for external, contact in self.told.contacts.items():
             if external in self.customers and self.customers[external][1] != contact.raw_hash:
                 self.touched[external] = self.ids[external]
@@ -155,7 +183,10 @@ class _Set:
             copy(self.cursor, "contacts_follow", _COLUMNS, inserted)
         if changed:
             stage(self.cursor, "stage_follow", _COLUMNS, changed)
-            self.cursor.execute(_UPDATE)
+            self.cursor.execute(_UPDATE, [[row[0] for row in changed]])
+        if names := self.told.tag_names:
+            known_tags(self.cursor, names)
+            name_tags(names)
         if self.tags:
             self._write_tags()
         if self.touched:
@@ -171,36 +202,28 @@ class _Set:
 
     # -- who must be looked at ---------------------------------------------------------------------------------------
 
+    def _read(self) -> None:
+        wanted = {external for external, _ in self.pairs} | self.told.contacts.keys()
+        self.cursor.execute(_KNOWN, [list(wanted)])
+        for external, customer_id, customer_hash, staff_id, pk, raw_hash, *rest in self.cursor.fetchall():
+            self.customers[external] = customer_id, bytes(customer_hash)  # the driver's views equal no bytes
+            self.ids[external] = customer_id
+            if staff_id is not None:
+                self.follows[customer_id, staff_id] = _Row(pk, bytes(raw_hash), *rest)
+
     def _judged(self) -> list[Pair]:
         """Pairs whose row may change; for the others the comparison of hashes was all."""
         told = self.told
-        self.cursor.execute(_KNOWN, [list(self.ids.values())])
-        for customer_id, staff_id, pk, raw_hash, settled in self.cursor.fetchall():
-            self.follows[customer_id, staff_id] = pk, bytes(raw_hash), settled
         judged = []
-        for pair in told.pairs:
+        for pair in self.pairs:
             known = self.follows.get((self.ids.get(pair[0], 0), self.staff[pair[1]]))
             listed = told.listed.get(pair)
-            if known and listed and known[2] and known[1] == listed.raw_hash and pair not in told.heard:
-                self.done.listed.append(known[0])
+            if known and listed and known.raw_hash == listed.raw_hash and known.is_settled and pair not in told.heard:
+                self.done.listed.append(known.id)
                 self.done.unchanged += 1
             else:
                 judged.append(pair)
         return sorted(judged)
-
-    def _stored(self, judged: Iterable[Pair]) -> dict[int, _Stored]:
-        pks = [
-            known[0]
-            for external, userid in judged
-            if (known := self.follows.get((self.ids.get(external, 0), self.staff[userid])))
-        ]
-        if not pks:
-            return {}
-        self.cursor.execute(_FULL, [pks])
-        return {
-            pk: _Stored(Friendship.stored(*state[:6]), added_at, state[6], remark, description)
-            for pk, remark, description, added_at, *state in self.cursor.fetchall()
-        }
 
     def _give_ids(self, judged: Iterable[Pair]) -> None:
         """Ids for all that is new, so that follows, tags and entries can point at rows not inserted yet."""
@@ -209,24 +232,21 @@ class _Set:
         places = [(self.ids[external], self.staff[userid]) for external, userid in judged]
         fresh = [place for place in places if place not in self.follows]
         for place, pk in zip(fresh, new_ids(self.cursor, "contacts_follow", len(fresh)), strict=True):
-            self.follows[place] = pk, b"", False
+            self.follows[place] = _Row(pk)
             self.new.add(pk)
 
     # -- one friendship ----------------------------------------------------------------------------------------------
 
-    def _judge(self, pair: Pair, stored: dict[int, _Stored]) -> None:
+    def _judge(self, pair: Pair) -> None:
         told = self.told
         customer_id, staff_id = self.ids[pair[0]], self.staff[pair[1]]
-        pk, raw_hash, _ = self.follows[customer_id, staff_id]
-        before, listed = stored.get(pk, _Stored()), told.listed.get(pair)
-        heard = sorted(told.heard.get(pair, ()), key=lambda one: one.at)
-        after = _Stored(
-            Friendship(*(getattr(before.friendship, name) for name in Friendship.__slots__)),
-            before.added_at,
-            max([before.last_event_at, *(one.at for one in heard)], key=lambda at: at.timestamp() if at else 0.0),
-        )
+        row, listed = self.follows[customer_id, staff_id], told.listed.get(pair)
+        pk, before = row.id, row.before
+        heard = sorted(told.heard.get(pair, ()), key=attrgetter("at"))
+        after = _Stored(before.friendship.copy(), before.added_at, before.last_event_at)
         for one in heard:
             after.friendship.hear(one.news, one.at)
+            after.last_event_at = max(after.last_event_at or one.at, one.at)
         if listed:
             after.friendship.see(listed.created_at)
         elif pair in told.missed:
@@ -238,8 +258,10 @@ class _Set:
             after.friendship.opened_at = self.at
         self.places[pk] = customer_id, staff_id
         after.added_at = _added_at(before, after.friendship, listed)
+        if listed and is_older(told.read_at, row.raw_hash):  # its words and tags are from before our own change
+            listed = told.listed[pair] = listed._replace(remark=before.remark, raw_hash=row.raw_hash)
         self._note(pk, pair, before, after, heard)
-        told_anew = listed is not None and listed.raw_hash != raw_hash
+        told_anew = listed is not None and (listed.raw_hash != row.raw_hash or pk in self.new)
         moved = (after.friendship, after.added_at) != (before.friendship, before.added_at)
         if listed:
             self.done.listed.append(pk)
@@ -250,7 +272,7 @@ class _Set:
         elif after.last_event_at == before.last_event_at:
             self.done.unchanged += 1
             return
-        self.rows.append(self._row(pk, customer_id, staff_id, after, listed))
+        self.rows.append(self._row(pk, customer_id, staff_id, after, listed if told_anew else None))
 
     def _row(
         self, pk: int, customer_id: int, staff_id: int, after: _Stored, listed: Listed | None
@@ -299,12 +321,8 @@ class _Set:
 
     def _write_tags(self) -> None:
         diff = write_follow_tags(self.cursor, self.tags, self.new)
-        if not diff:
-            return
         self.done.retagged.extend(diff)
-        names = tag_names(self.cursor, {pk for put_on, off in diff.values() for pk in (*put_on, *off)})
-        for pk, (put_on, off) in diff.items():
-            added, removed = [names[tag] for tag in put_on], [names[tag] for tag in off]
+        for pk, (added, removed) in diff.items():
             customer_id, staff_id = self.places[pk]
             key = f"{Kind.TAGS_CHANGED}:{pk}:{self.at.timestamp()}"
             payload = {"added": added, "removed": removed}

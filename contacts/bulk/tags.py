@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from contacts.bulk.customers import SUBJECT
+from contacts.bulk.facts import SUBJECT, drop_tags
 from tenants.staging import copy, one_writer, stage
 from wecom.objects import TagGroupInfo
 
@@ -38,7 +38,7 @@ WITH gone AS (
         AND NOT EXISTS (SELECT FROM pg_temp.stage_tag s WHERE s.tag_id = t.wecom_id)
     RETURNING t.id
 ), links AS (DELETE FROM contacts_followtag l USING gone WHERE l.tag_id = gone.id)
-SELECT count(*) FROM gone
+SELECT COALESCE(array_agg(id), '{}') FROM gone
 """
 _DELETE_GROUPS = """
 UPDATE contacts_taggroup g SET deleted_at = %(at)s
@@ -75,19 +75,44 @@ def write_tags(groups: Sequence[TagGroupInfo], *, at: datetime) -> dict[str, Any
         cursor.execute(_WRITE_TAGS)
         tags_changed: int = cursor.rowcount
         cursor.execute(_DELETE_TAGS, {"at": at})
-        deleted: int = cursor.fetchone()[0]
+        deleted: list[int] = cursor.fetchone()[0]
+        drop_tags(cursor, deleted)
         cursor.execute(_DELETE_GROUPS, {"at": at})
         groups_changed += cursor.rowcount
-    return {"groups_changed": groups_changed, "tags_changed": tags_changed, "tags_deleted": deleted}
+    return {"groups_changed": groups_changed, "tags_changed": tags_changed, "tags_deleted": len(deleted)}
 
 
-def tag_pks(cursor: Any, tag_ids: Iterable[str]) -> dict[str, int]:
-    """Our ids by WeCom's; a tag that no listing named yet gets a row without a name."""
+_NAME_TAGS = """
+UPDATE contacts_tag t SET name = s.name FROM unnest(%s::text[], %s::text[]) AS s(id, name), contacts_taggroup g
+WHERE t.wecom_id = s.id AND g.id = t.group_id AND g.wecom_id = '' AND t.name <> s.name
+"""
+
+
+def name_tags(names: Mapping[str, str]) -> int:
+    """Names that customers' own data gave to tags which no listing names."""
+    known = {tag_id: name[:64] for tag_id, name in names.items() if name}
+    if not known:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_NAME_TAGS, [list(known), list(known.values())])
+        return int(cursor.rowcount)
+
+
+_CARRIED = """
+SELECT l.follow_id, l.tag_id, l.id, t.name FROM contacts_followtag l JOIN contacts_tag t ON t.id = l.tag_id
+WHERE l.follow_id = ANY(%s)
+"""
+
+TagDiff = dict[int, tuple[list[str], list[str]]]
+
+
+def known_tags(cursor: Any, tag_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Our ids and the names by WeCom's ids; a tag that no listing named yet gets a row without a name."""
     wanted = sorted(set(tag_ids))
     if not wanted:
         return {}
-    cursor.execute("SELECT wecom_id, id FROM contacts_tag WHERE wecom_id = ANY(%s)", [wanted])
-    found: dict[str, int] = dict(cursor.fetchall())
+    cursor.execute("SELECT wecom_id, id, name FROM contacts_tag WHERE wecom_id = ANY(%s)", [wanted])
+    found: dict[str, tuple[int, str]] = {wecom_id: (pk, name) for wecom_id, pk, name in cursor.fetchall()}
     missing = [tag_id for tag_id in wanted if tag_id not in found]
     if missing:
         cursor.execute(
@@ -98,52 +123,43 @@ def tag_pks(cursor: Any, tag_ids: Iterable[str]) -> dict[str, int]:
         (group_id,) = cursor.fetchone()
         cursor.execute(
             "INSERT INTO contacts_tag (wecom_id, group_id, name, \"order\") SELECT unnest(%s), %s, '', 0"
-            " ON CONFLICT (wecom_id) DO UPDATE SET wecom_id = EXCLUDED.wecom_id RETURNING wecom_id, id",
+            " ON CONFLICT (wecom_id) DO UPDATE SET wecom_id = EXCLUDED.wecom_id RETURNING wecom_id, id, name",
             [missing, group_id],
         )
-        found.update(cursor.fetchall())
+        found.update((wecom_id, (pk, name)) for wecom_id, pk, name in cursor.fetchall())
     return found
 
 
-_TAKE_OFF = """
-DELETE FROM contacts_followtag l USING pg_temp.stage_tagged f
-WHERE l.follow_id = f.follow_id AND NOT EXISTS (
-    SELECT FROM pg_temp.stage_follow_tag s WHERE s.follow_id = l.follow_id AND s.tag_id = l.tag_id)
-RETURNING l.follow_id, l.tag_id
-"""
-_PUT_ON = """
-INSERT INTO contacts_followtag (follow_id, tag_id)
-SELECT s.follow_id, s.tag_id FROM pg_temp.stage_follow_tag s
-WHERE NOT EXISTS (SELECT FROM contacts_followtag l WHERE l.tag_id = s.tag_id AND l.follow_id = s.follow_id)
-ON CONFLICT (tag_id, follow_id) DO NOTHING RETURNING follow_id, tag_id
-"""
-
-TagDiff = dict[int, tuple[list[int], list[int]]]
-
-
 def write_follow_tags(cursor: Any, wanted: Mapping[int, Sequence[str]], new: set[int]) -> TagDiff:
-    """Make follows carry just these tags. Returns (put on, taken off) of the follows that were there before."""
-    pks = tag_pks(cursor, {tag_id for tag_ids in wanted.values() for tag_id in tag_ids})
-    links = [(follow_id, pks[tag_id]) for follow_id, tag_ids in wanted.items() for tag_id in tag_ids]
-    fresh = [link for link in links if link[0] in new]
-    if fresh:
-        copy(cursor, "contacts_followtag", ("follow_id", "tag_id"), fresh)
-    known = [(follow_id,) for follow_id in wanted if follow_id not in new]
-    if not known:
-        return {}
-    diff: TagDiff = defaultdict(lambda: ([], []))
-    links = [link for link in links if link[0] not in new]
-    stage(cursor, "stage_follow_tag", {"follow_id": "bigint", "tag_id": "bigint"}, links)
-    stage(cursor, "stage_tagged", {"follow_id": "bigint"}, known)
-    cursor.execute(_TAKE_OFF)
-    for follow_id, tag_id in cursor.fetchall():
-        diff[follow_id][1].append(tag_id)
-    cursor.execute(_PUT_ON)
-    for follow_id, tag_id in cursor.fetchall():
-        diff[follow_id][0].append(tag_id)
-    return dict(diff)
+    """Make follows carry just these tags. Names put on and taken off, of the follows that were there before.
+
+    The caller holds the lock that every writer of tags on friendships takes, so what is read here stays true.
+    """
+    tags = known_tags(cursor, {tag_id for tag_ids in wanted.values() for tag_id in tag_ids})
+    carried = _carried(cursor, [follow_id for follow_id in wanted if follow_id not in new])
+    links: list[tuple[int, int]] = []
+    dropped: list[int] = []
+    diff: TagDiff = {}
+    for follow_id, tag_ids in wanted.items():
+        had = carried.get(follow_id, {})
+        wished = dict([tags[tag_id] for tag_id in tag_ids])
+        links += [(follow_id, pk) for pk in wished if pk not in had]
+        if follow_id in new or wished.keys() == had.keys():
+            continue
+        off = [link for pk, link in had.items() if pk not in wished]
+        dropped += [link_id for link_id, _ in off]
+        diff[follow_id] = [name for pk, name in wished.items() if pk not in had], [name for _, name in off]
+    if dropped:
+        cursor.execute("DELETE FROM contacts_followtag WHERE id = ANY(%s)", [dropped])
+    copy(cursor, "contacts_followtag", ("follow_id", "tag_id"), links)
+    return diff
 
 
-def tag_names(cursor: Any, pks: Iterable[int]) -> dict[int, str]:
-    cursor.execute("SELECT id, name FROM contacts_tag WHERE id = ANY(%s)", [list(pks)])
-    return dict(cursor.fetchall())
+def _carried(cursor: Any, follow_ids: list[int]) -> dict[int, dict[int, tuple[int, str]]]:
+    """By follow and tag: the link and the tag's name."""
+    carried: dict[int, dict[int, tuple[int, str]]] = defaultdict(dict)
+    if follow_ids:
+        cursor.execute(_CARRIED, [follow_ids])
+        for follow_id, tag_id, link_id, name in cursor.fetchall():
+            carried[follow_id][tag_id] = link_id, name
+    return carried

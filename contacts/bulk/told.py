@@ -9,8 +9,22 @@ from typing import Any, NamedTuple
 import orjson
 
 from contacts.friendship import News
-from wecom.events import Event
 from wecom.objects import ExternalContact, FollowInfo
+
+OWN = b"own:"  # instead of a hash: we changed the friendship ourselves, and nothing read before that counts
+OF_A_RULE_GROUP = 3  # the type of a tag (wecom-api.md 5.1)
+
+
+def own_change(at: datetime) -> bytes:
+    """What stands as a friendship's hash after WeCom confirmed a change of ours."""
+    return OWN + int(at.timestamp() * 1000).to_bytes(8, "big")
+
+
+def is_older(read_at: datetime | None, raw_hash: bytes) -> bool:
+    """Whether WeCom was read before it confirmed the change of ours that the hash stands for."""
+    if read_at is None or bytes(raw_hash[:4]) != OWN:
+        return False
+    return read_at.timestamp() < int.from_bytes(raw_hash[4:], "big") / 1000
 
 
 class Contact(NamedTuple):
@@ -69,6 +83,8 @@ class Told:
     missed: set[Pair] = field(default_factory=set)  # asked for and not listed
     heard: dict[Pair, list[Heard]] = field(default_factory=dict)
     userids: dict[str, str] = field(default_factory=dict)  # as WeCom writes them, by lower case
+    tag_names: dict[str, str] = field(default_factory=dict)  # of tags that no listing names
+    read_at: datetime | None = None  # when WeCom was asked for the first of it
 
     def add_contact(self, contact: ExternalContact) -> None:
         self.contacts[contact.external_userid] = contact_of(contact)
@@ -77,11 +93,17 @@ class Told:
         one = listed_of(external_userid, follow)
         self.listed[one.pair] = one
         self.userids.setdefault(follow.userid.lower(), follow.userid)
+        for tag in follow.tags:
+            if tag.type == OF_A_RULE_GROUP:
+                self.tag_names[tag.id] = tag.name
 
-    def add_heard(self, event: Event, heard: Heard) -> None:
-        pair = event.external_user_id, event.user_id.lower()
+    def add_heard(self, external_userid: str, userid: str, heard: Heard) -> None:
+        """What is heard of a pair that WeCom does not list is known to be missed."""
+        pair = external_userid, userid.lower()
         self.heard.setdefault(pair, []).append(heard)
-        self.userids.setdefault(pair[1], event.user_id)
+        self.userids.setdefault(pair[1], userid)
+        if pair not in self.listed:
+            self.missed.add(pair)
 
     @property
     def pairs(self) -> set[Pair]:

@@ -199,6 +199,12 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="follow",
+            index=models.Index(
+                condition=models.Q(("ended_at", None), _negated=True), fields=["-ended_at", "-id"], name="follow_ended"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="customerfacts",
             index=models.Index(fields=["-added_at", "-customer"], name="facts_recent"),
         ),
@@ -283,6 +289,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("next_at__isnull", False), ("next_done_at", None)),
                 fields=["staff", "next_at"],
                 name="follow_up_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="followup",
+            index=models.Index(
+                condition=models.Q(("next_at__isnull", False), ("next_done_at", None)),
+                fields=["next_at", "id"],
+                name="follow_up_next",
             ),
         ),
         migrations.AddConstraint(

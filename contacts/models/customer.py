@@ -98,6 +98,7 @@ class Follow(TenantModel):
         indexes = [
             models.Index(fields=["staff", "-added_at", "-id"], name="follow_of_staff"),
             models.Index(fields=["state", "-added_at"], name="follow_by_state", condition=~models.Q(state="")),
+            models.Index(fields=["-ended_at", "-id"], name="follow_ended", condition=~models.Q(ended_at=None)),
         ]
 
 

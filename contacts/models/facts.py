@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models.customer import Customer
+from contacts.queries import FactsQuerySet
 from tenants.models import TenantModel
 
 
@@ -28,6 +29,8 @@ class CustomerFacts(TenantModel):
     fields = models.JSONField(default=dict)
     last_message_at = models.DateTimeField(_("最近消息"), null=True)
     last_opened_at = models.DateTimeField(_("最近打开链接"), null=True)
+
+    objects = models.Manager.from_queryset(FactsQuerySet)()  # type: ignore[misc]
 
     class Meta:
         indexes = [

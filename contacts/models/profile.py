@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models.customer import Customer
+from contacts.queries import FollowUpQuerySet
 from members.models import Staff
 from tenants.models import TenantModel
 
@@ -44,6 +45,8 @@ class FollowUp(TenantModel):
     draft_key = models.CharField(max_length=40, blank=True)  # the same draft sent twice is one record
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
+    objects = models.Manager.from_queryset(FollowUpQuerySet)()  # type: ignore[misc]
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["draft_key"], condition=~models.Q(draft_key=""), name="follow_up_once")
@@ -53,6 +56,11 @@ class FollowUp(TenantModel):
             models.Index(
                 fields=["staff", "next_at"],
                 name="follow_up_due",
+                condition=models.Q(next_at__isnull=False, next_done_at=None),
+            ),
+            models.Index(
+                fields=["next_at", "id"],
+                name="follow_up_next",
                 condition=models.Q(next_at__isnull=False, next_done_at=None),
             ),
         ]

@@ -19,6 +19,15 @@ class TagGroup(TenantModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_of_rules(self) -> bool:
+        """Holds the tags that no listing of corp tags names: those of rule groups, which only WeCom's admin changes."""
+        return not self.wecom_id
+
+    @property
+    def title(self) -> str:
+        return str(_("规则组标签")) if self.is_of_rules else self.name
+
 
 class Tag(TenantModel):
     wecom_id = models.CharField(max_length=64)
@@ -32,3 +41,7 @@ class Tag(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def title(self) -> str:
+        return self.name or str(_("未命名标签"))

@@ -1,10 +1,12 @@
 """Customers in words. Formatting only: the words stand in `contacts/wording.py`."""
 
+from typing import Any
+
 from django import template
 from django.utils.translation import gettext as _
 
-from contacts.models import Customer, Follow, TimelineEntry
-from contacts.wording import add_way, story
+from contacts.models import Customer, CustomField, Follow, TimelineEntry
+from contacts.wording import add_way, ending, story
 
 register = template.Library()
 register.filter("add_way", add_way)
@@ -20,6 +22,9 @@ TONES = {
     "remark_failed": "amber",
     "welcome_failed": "amber",
     "transfer_failed": "amber",
+    "stage_changed": "purple",
+    "fields_changed": "slate",
+    "followed_up": "teal",
 }
 
 
@@ -39,6 +44,20 @@ def where_from(customer: Customer) -> str:
     if customer.kind == Customer.Kind.WECOM:
         return f"@{customer.corp_name or _('企业微信')}"
     return f"@{_('微信')}"
+
+
+@register.filter
+def field_value(value: Any, field: CustomField) -> str:
+    """A value of a custom field as people write it."""
+    if field.kind == CustomField.Kind.NUMBER and isinstance(value, int | float):
+        return f"{value:,}"
+    return str(value)
+
+
+@register.filter
+def who_deleted_whom(follow: Follow) -> str:
+    """How a friendship ended, in one line."""
+    return ending(follow)
 
 
 @register.filter

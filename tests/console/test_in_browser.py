@@ -126,6 +126,42 @@ def test_on_a_phone_the_rail_opens_over_the_page_and_closes_with_escape(console:
     expect(link).to_be_hidden()
 
 
+@pytest.mark.parametrize(("language", "state"), [("zh-CN", "使用中"), ("en", "Active")])
+def test_on_a_phone_the_state_of_an_operator_is_in_sight(
+    console: Console, acme: Tenant, language: str, state: str
+) -> None:
+    add_operator(acme, "ouyang.nana.regional.manager", "admin", name="欧阳娜娜（华南大区经理）")
+    page = console.open(acme, "/console/operators/", width=375, language=language)
+
+    shown = page.get_by_role("cell").get_by_text(state, exact=True).all()
+    assert len(shown) == 2
+    for words in shown:
+        box = words.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 375
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "separators"),
+    [
+        ("account/second-factor/", 1440, [False, True]),
+        ("account/second-factor/", 375, [False, True]),
+        ("operators/new/", 1440, [False, True, True]),
+        ("operators/new/", 375, [False, True]),
+        ("operators/", 375, [False]),
+    ],
+)
+def test_the_parts_of_a_place_are_kept_apart(
+    console: Console, acme: Tenant, path: str, width: int, separators: list[bool]
+) -> None:
+    page = console.open(acme, f"/console/{path}", width=width)
+
+    drawn = page.locator(".crumbs li:visible").evaluate_all(
+        "all => all.map(li => getComputedStyle(li, '::before').content)"
+    )
+    assert [content not in ("none", "normal") for content in drawn] == separators
+
+
 def test_ctrl_k_finds_a_page(console: Console, acme: Tenant) -> None:
     page = console.open(acme, "/console/account/")
 

@@ -17,12 +17,32 @@ NAMES: dict[str, tuple[str, str]] = {
     "api/v1/groups/<wecom:chat_id>": ("GroupChat", "chat_id"),
     "api/v1/writes/<int:pk>": ("OutgoingCall", "pk"),
     "console/customers/<int:pk>": ("Customer", "pk"),
+    "console/follow-ups/<int:pk>": ("FollowUp", "pk"),
     "console/follows/<int:pk>": ("Follow", "pk"),
     "console/follows/<int:pk>/tags/<int:tag_pk>": ("Tag", "pk"),
     "console/groups/<int:pk>": ("GroupChat", "pk"),
+    "console/segments/<int:pk>": ("Segment", "pk"),
+    "api/v1/segments/<int:pk>": ("Segment", "pk"),
+    "console/settings/profile/fields/<int:pk>": ("CustomField", "pk"),
+    "console/settings/profile/stages/<int:pk>": ("Stage", "pk"),
     "console/staff/<int:pk>": ("Staff", "pk"),
+    "console/welcome/staff/<int:pk>": ("Welcome", "pk"),
+    "console/codes/<int:pk>": ("ChannelCode", "pk"),
+    "console/codes/<int:pk>/picture/<slug:form>": ("svg", ""),
+    "console/codes/<int:pk>/staff/<int:staff>": ("Staff", "pk"),
     "console/jobs/<int:key>": ("Job", "pk"),
     "console/operators/<uuid:key>": ("Operator", "pk"),
+    "api/v1/materials/<int:pk>": ("Material", "pk"),
+    "api/v1/scripts/<int:pk>": ("Script", "pk"),
+    "console/materials/new/<slug:kind>": ("link", ""),
+    "console/materials/<int:pk>": ("Material", "pk"),
+    "console/folders/new/<slug:of>": ("materials", ""),
+    "console/folders/<int:pk>": ("Folder", "pk"),
+    "console/scripts/<int:pk>": ("Script", "pk"),
+    "t/<str:token>": ("TrackedLink", "token"),
+    "t/cover/<str:signed>": ("nothing:signed", ""),
+    "files/<str:signed>": ("nothing:signed", ""),
+    "files/<str:signed>/<str:name>": ("a.png", ""),
     # the vendor's host
     "tenants/tenant/<path:object_id>": ("globex", "pk"),
     "tenants/domain/<path:object_id>": ("Domain", "pk"),
@@ -46,10 +66,15 @@ OPEN = frozenset(  # nobody signs in before these
         "console/sign-in/code/",
         "console/sign-out/",
         "console/language/",
+        "t/<str:token>",  # customers open it
+        "t/cover/<str:signed>/",  # their WeChat shows it
+        "files/<str:signed>/<str:name>",  # the signature is the permission
     }
 )
 OPEN_OF_OPS = frozenset({"login/", "logout/", "jsi18n/"})
-BY_SCOPE = frozenset({"Customer", "Follow", "GroupChat"})  # rows that are cut by the data scope
+BY_SCOPE = frozenset(
+    {"ChannelCode", "Customer", "Follow", "FollowUp", "GroupChat"}
+)  # rows that are cut by the data scope
 HOSTS = {"scrm.urls": "acme.localhost", "scrm.urls_ops": "ops.localhost"}
 
 

@@ -16,7 +16,8 @@ from django.db import connection, models
 from django.utils import timezone
 
 from callbacks.models import InboxEvent
-from contacts.models import Customer, Follow, GroupChat, GroupMember, TimelineEntry
+from contacts import bulk
+from contacts.models import Customer, Follow, FollowUp, GroupChat, GroupMember, TimelineEntry
 from members.models import Staff
 from tenants.isolation import tenant_models
 from tenants.models import (
@@ -44,12 +45,13 @@ SHARED: tuple[type[models.Model], ...] = (
     *(Domain, DomainFile, CorpApp, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall, ApiBreaker, Job),
     *(VendorAudit, InboxEvent),
 )
-SCOPED: tuple[type[models.Model], ...] = (Customer, Follow, GroupChat, GroupMember, TimelineEntry, Staff)
+SCOPED: tuple[type[models.Model], ...] = (Customer, Follow, FollowUp, GroupChat, GroupMember, TimelineEntry, Staff)
 TOO_SHORT: set[str] = set()
 FACTS: dict[str, dict[str, Any]] = {
     "Operator": {"is_active": True, "must_change_password": False, "role": "staff", "scope": "self"},
     "Staff": {"can_follow": True, "visible": True, "status": 1},
     "Customer": {"active_follows": 1, "first_added_at": timezone.now},
+    "FollowUp": {"next_at": timezone.now},
     "GroupMember": {"kind": 2},
     "Domain": {"is_primary": False},
     "CorpApp": {"is_main": False},
@@ -85,6 +87,7 @@ class World:
                 for model in in_order(tenant_models()):
                     numbers = (MINE, HIDDEN) if tenant == self.acme else (MINE, HIDDEN, FOREIGN)
                     made[model.__name__] = {number: self.make(tenant, model, number) for number in numbers}
+                bulk.rebuild_facts()  # what lists go by follows from the other rows
                 end = timezone.now() + datetime.timedelta(days=1)
                 Session.objects.create(
                     session_key=f"{NEEDLE}1", session_data=self.said(tenant, Session, MINE), expire_date=end

@@ -222,3 +222,9 @@ def test_rows_are_shown_and_not_changed(ops, acme, dead_call):
         page = at(f"{name}_change", row.pk)
         assert ops.get(page).status_code == 200
         assert ops.post(page, {"state": "ok"}).status_code == 403
+
+
+def test_its_pages_bear_the_mark_in_the_browsers_tab(ops, ops_client):
+    assert '<link rel="icon" href="/static/img/mark.svg"' in ops.get(at("index")).content.decode()
+    ops_client.logout()
+    assert '<link rel="icon" href="/static/img/mark.svg"' in ops_client.get(at("login")).content.decode()

@@ -109,11 +109,11 @@ def test_a_member_of_staff_is_linked_to_an_account_once(company: Company) -> Non
 def test_the_welcome_message_is_checked_saved_and_audited(company: Company) -> None:
     client, url = company.client("admin"), "/console/welcome/"
 
-    assert "请填写欢迎语内容" in client.post(url, {"enabled": "on", "text": " "}).content.decode()
-    assert "最多接受 4000 字节" in client.post(url, {"enabled": "on", "text": "字" * 1334}).content.decode()
+    assert "请填写欢迎语内容" in client.post(url, {"enabled": "on", "content_text": " "}).content.decode()
+    assert "最多接受 4000 字节" in client.post(url, {"enabled": "on", "content_text": "字" * 1334}).content.decode()
     assert not Welcome.objects.exists()
 
-    assert client.post(url, {"enabled": "on", "text": "您好"}).status_code == 302
+    assert client.post(url, {"enabled": "on", "content_text": "您好"}).status_code == 302
     stored = Welcome.objects.get()
     assert (stored.enabled, stored.text) == (True, "您好")
     assert AuditEntry.objects.filter(action="welcome.save").count() == 1
