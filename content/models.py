@@ -62,6 +62,7 @@ class MediaId(TenantModel):
     file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="media_ids", db_index=False)
     use = models.CharField(max_length=8, choices=Use)
     media_id = models.CharField(max_length=256, blank=True)
+    former_id = models.CharField(max_length=256, blank=True)  # a call that waits may still carry it
     expires_at = models.DateTimeField(null=True)
     wanted_at = models.DateTimeField(db_default=Now())  # the last time something was to be sent with it
     failed_at = models.DateTimeField(null=True)

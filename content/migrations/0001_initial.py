@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
                     models.CharField(choices=[("image", "图片"), ("video", "视频"), ("file", "文件")], max_length=8),
                 ),
                 ("media_id", models.CharField(blank=True, max_length=256)),
+                ("former_id", models.CharField(blank=True, max_length=256)),
                 ("expires_at", models.DateTimeField(null=True)),
                 ("wanted_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("failed_at", models.DateTimeField(null=True)),

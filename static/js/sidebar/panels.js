@@ -1,0 +1,125 @@
+// Tabs, the note's draft, the sheet of tags, and the words of what was done.
+const panel = document.getElementById("panel");
+const tabs = document.getElementById("tabs");
+
+const SHOWN = { single: ["customer", "content", "tasks"], group: ["group", "content"], alone: ["today", "content"] };
+const kindOf = () => (place.customer ? "single" : place.chat ? "group" : "alone");
+
+function openTab(name) {
+  const tab = tabs.querySelector(`[data-tab="${name}"]`);
+  let url = tab.dataset.url.replace("{id}", encodeURIComponent(place.customer || place.chat));
+  if (name === "tasks") url += `?to=${encodeURIComponent(place.customer)}`;
+  tabs.querySelectorAll("[data-tab]").forEach((one) => one.toggleAttribute("aria-current", one === tab));
+  htmx.ajax("GET", url, { target: "#panel", swap: "innerHTML" });
+}
+
+function countTasks(change) {
+  const count = tabs.querySelector("[data-count]");
+  const left = Math.max(0, Number(count.textContent || 0) + change);
+  count.textContent = left || "";
+  count.hidden = !left;
+}
+
+async function start() {
+  panel.setAttribute("aria-busy", "true");
+  try {
+    await findPlace();
+    const shown = SHOWN[kindOf()];
+    tabs.querySelectorAll("[data-tab]").forEach((tab) => { tab.hidden = !shown.includes(tab.dataset.tab); });
+    tabs.hidden = false;
+    openTab(shown[0]);
+    flushReports().catch(() => {});
+  } catch (trouble) {
+    showTrouble(trouble.step ? trouble : { step: "register", detail: trouble.errMsg || String(trouble) }, start);
+  } finally {
+    panel.removeAttribute("aria-busy");
+  }
+}
+
+// -- the note's draft survives leaving the chat, a reload and a broken line --
+const draftName = (form) => `sidebar-draft:${form.dataset.draft}`;
+const emptyDraft = () => ({ text: "", next_at: "", draft_key: crypto.randomUUID?.() || String(Date.now()) });
+
+function restoreDraft(form) {
+  if ("noted" in form.dataset) localStorage.removeItem(draftName(form));
+  const draft = JSON.parse(localStorage.getItem(draftName(form)) || "null") || emptyDraft();
+  for (const [name, value] of Object.entries(draft)) form.elements[name].value = value;
+  if (draft.text) openWriter(form);
+}
+
+function keepDraft(form) {
+  const draft = Object.fromEntries(["text", "next_at", "draft_key"].map((name) => [name, form.elements[name].value]));
+  localStorage.setItem(draftName(form), JSON.stringify(draft));
+}
+
+function openWriter(form) {
+  form.hidden = false;
+  document.querySelector("[data-write]").hidden = true;
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("[data-draft]");
+  if (form) keepDraft(form);
+  if (event.target.matches("[data-narrow]")) {
+    const term = event.target.value.trim().toLowerCase();
+    event.target.closest("form").querySelectorAll(".chip").forEach((chip) => {
+      chip.hidden = !!term && !chip.textContent.toLowerCase().includes(term);
+    });
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest("[data-tab]");
+  if (tab) openTab(tab.dataset.tab);
+  if (event.target.closest("[data-write]")) {
+    const form = document.querySelector("[data-draft]");
+    openWriter(form);
+    form.elements.text.focus();
+  }
+  if (event.target.closest("[data-write-close]")) {
+    document.querySelector("[data-draft]").hidden = true;
+    document.querySelector("[data-write]").hidden = false;
+  }
+  if (event.target.closest("[data-sheet-close]")) document.getElementById("sheet").replaceChildren();
+  if (event.target.closest("[data-reload]")) openTab(place.customer ? "customer" : "group");
+});
+
+document.addEventListener("submit", (event) => event.target.matches(".sheet") && event.preventDefault());
+
+// -- what came back --
+function undoButton(told) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = told.dataset.undoWords;
+  button.addEventListener("click", () => {
+    const values = { [told.dataset.undo]: told.dataset.undoTag, key: told.dataset.undoKey };
+    htmx.ajax("POST", `${location.pathname}customer/${place.customer}/tags/`, { target: "#panel", values });
+  });
+  return button;
+}
+
+document.body.addEventListener("htmx:afterSwap", () => {
+  const told = panel.querySelector("[data-toast]");
+  if (told) {
+    toast(told.dataset.toast, told.dataset.undo ? undoButton(told) : null);
+    told.remove();
+  }
+  const card = panel.querySelector("#customer");
+  if (card) {
+    const count = tabs.querySelector("[data-count]");
+    count.textContent = Number(card.dataset.tasks) || "";
+    count.hidden = !Number(card.dataset.tasks);
+  }
+  const form = panel.querySelector("[data-draft]");
+  if (form) restoreDraft(form);
+});
+
+document.body.addEventListener("htmx:responseError", (event) => {
+  const part = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  const refused = part.querySelector("[data-refused]");
+  toast(refused ? refused.dataset.refused : words.network[0]);
+});
+
+document.body.addEventListener("htmx:sendError", () => toast(`${words.network[0]}。${words.network[1]}`));
+
+addEventListener("DOMContentLoaded", start);
