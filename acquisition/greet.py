@@ -2,37 +2,88 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from acquisition.models import Welcome
 from contacts import bulk
-from contacts.models import TimelineEntry
+from contacts.models import Customer, TimelineEntry
+from content import messages
 from members.models import Staff
 from tenants import outbox
+from tenants.current import wecom_client
 from tenants.models import OutgoingCall
+from wecom.errors import WeComError
 from wecom.events import Event
 
 Kind = TimelineEntry.Kind
 WINDOW = timedelta(seconds=18)  # WeCom accepts the code for 20 s from the event (path/92599); two are for the way
+NAME_SECONDS = 3.0
 CHAT_HAS_BEGUN = 41051  # the outbox counts it as done, since nothing is left to do; but no greeting went out
 
 
 def greet(event: Event) -> None:
     """Queue the greeting for a customer who has just been added. The same code is never used for two messages."""
     code = event.welcome_code
-    welcome = Welcome.objects.filter(reach=Welcome.Reach.DEFAULT, enabled=True).first()
-    if not code or welcome is None or not welcome.text.strip():
+    staff = Staff.objects.filter(userid_key=event.user_id.lower()).first()
+    welcome = welcome_for(event.state, staff)
+    if not code or welcome is None or messages.is_empty(welcome.content):
+        return
+    body, left_out = body_for(welcome, staff, event.external_user_id)
+    if not body:
         return
     outbox.post(
         "externalcontact/send_welcome_msg",
-        {"welcome_code": code, "text": {"content": welcome.text}},
+        {"welcome_code": code, **body},
         purpose="welcome",
         idem_key=f"welcome:{hashlib.sha256(code.encode()).hexdigest()[:40]}",
         priority=OutgoingCall.Priority.WELCOME,
         deadline=event.at + WINDOW,
-        context={"external_userid": event.external_user_id, "userid": event.user_id, "at": event.at.isoformat()},
+        context={
+            "external_userid": event.external_user_id,
+            "userid": event.user_id,
+            "at": event.at.isoformat(),
+            "welcome": welcome.pk,
+            "left_out": left_out,
+        },
     )
+
+
+def welcome_for(state: str, staff: Staff | None) -> Welcome | None:
+    """The greeting of the code by which they came, else that of the staff member, else the default one."""
+    enabled = Welcome.objects.filter(enabled=True)
+    found: Welcome | None = enabled.filter(code__state=state).first() if state else None
+    if found is None and staff is not None:
+        found = enabled.filter(reach=Welcome.Reach.STAFF, staff_ids__contains=[staff.pk]).order_by("pk").first()
+    return found or enabled.filter(reach=Welcome.Reach.DEFAULT).first()
+
+
+def body_for(welcome: Welcome, staff: Staff | None, external_userid: str) -> tuple[dict[str, Any], int]:
+    """What is sent, and how many attachments had to stay behind: their files did not lie at WeCom in time, and the
+    text alone is better than nothing."""
+    names = {}
+    if f"{{{messages.CUSTOMER_NAME}}}" in welcome.text:
+        names[messages.CUSTOMER_NAME] = name_of(external_userid)
+    try:
+        return messages.wecom_body(welcome.content, use="welcome", staff=staff, names=names), 0
+    except messages.MediaNotReady:
+        text_alone = {**welcome.content, "materials": []}
+        return messages.wecom_body(text_alone, use="welcome", staff=staff, names=names), len(welcome.materials)
+
+
+def name_of(external_userid: str) -> str:
+    """Asked of WeCom, as a new customer is not stored yet; without an answer in time the greeting goes without it."""
+    known = Customer.objects.filter(external_userid=external_userid).exclude(name="").values_list("name", flat=True)
+    if name := known.first():
+        return name
+    try:
+        client = wecom_client(priority=OutgoingCall.Priority.WELCOME)
+        answer = client.call("externalcontact/get", {"external_userid": external_userid}, timeout=NAME_SECONDS)
+    except WeComError:
+        return ""
+    contact = answer.get("external_contact")
+    return str(contact.get("name", "")) if isinstance(contact, dict) else ""
 
 
 def greeted(call: OutgoingCall) -> None:
@@ -52,7 +103,8 @@ def greeted(call: OutgoingCall) -> None:
                 "code": call.result_code,
                 "reason": "" if sent else call.result_message,
                 "seconds": round((finished_at - datetime.fromisoformat(call.context["at"])).total_seconds(), 1),
-                "text": outbox.body_of(call)["text"]["content"][:200],
+                "text": outbox.body_of(call).get("text", {}).get("content", "")[:200],
+                "left_out": call.context.get("left_out", 0),
             },
         },
     )

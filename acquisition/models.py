@@ -1,6 +1,7 @@
 """渠道活码 and 欢迎语: how customers come, and what they are greeted with."""
 
 import secrets
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -37,6 +38,11 @@ class Welcome(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["reach"], condition=models.Q(reach="default"), name="one_default_welcome")
         ]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As `content.messages` reads it."""
+        return {"text": self.text, "materials": self.materials}
 
 
 class ChannelCode(TenantModel):

@@ -1,67 +1,159 @@
-"""欢迎语: what a new customer is greeted with, and what came of the last greetings."""
+"""欢迎语: the default greeting, those of chosen staff, and what came of the last greetings."""
 
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 
 from django import forms
+from django.db import connection
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from acquisition.forms import StaffField, sellers
 from acquisition.models import Welcome
 from console.access import role_required
 from console.answers import done
 from console.audit import record
-from console.forms import KitForm
+from console.forms import KitForm, PickMany
+from contacts.daily import start_of
+from content import messages
+from content.forms import MessageField
+from members.models import Staff
 from tenants.current import current_tenant
 from tenants.models import OutgoingCall
 
-MAX_BYTES = 4000  # send_welcome_msg, text.content (path/92599)
+editors = role_required("owner", "admin")
 
 
-class WelcomeForm(KitForm):
+class DefaultForm(KitForm):
     enabled = forms.BooleanField(label=_("自动发送欢迎语"), required=False)
-    text = forms.CharField(
-        label=_("欢迎语内容"), widget=forms.Textarea(attrs={"rows": 6, "maxlength": 1300}), required=False
-    )
+    content = MessageField(label=_("欢迎语内容"), use="welcome", required=False)
 
-    def clean_text(self) -> str:
-        text: str = self.cleaned_data["text"].strip()
-        if len(text.encode()) > MAX_BYTES:
-            raise forms.ValidationError(_("内容太长：企业微信最多接受 4000 字节，约 1300 个汉字"))
-        return text
-
-    def clean(self) -> dict[str, object]:
-        values: dict[str, object] = super().clean() or {}
-        if values.get("enabled") and not values.get("text") and "text" not in self.errors:
-            self.add_error("text", _("请填写欢迎语内容，或者关闭自动发送"))
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        if values.get("enabled") and "content" not in self.errors and messages.is_empty(values["content"]):
+            self.add_error("content", _("请填写欢迎语内容，或者关闭自动发送"))
         return values
 
 
+class StaffForm(KitForm):
+    name = forms.CharField(label=_("名称"), max_length=30)
+    staff = StaffField(Staff.objects.none(), label=_("适用员工"), widget=PickMany)
+    content = MessageField(label=_("欢迎语内容"), use="welcome")
+
+    def __init__(self, *args: Any, stored: Welcome | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stored = stored
+        self.fields["staff"].queryset = sellers()
+
+    def clean_staff(self) -> list[Staff]:
+        """A staff member has one greeting: which of two would be sent could not be told."""
+        chosen = list(self.cleaned_data["staff"])
+        taken = Welcome.objects.filter(reach=Welcome.Reach.STAFF, staff_ids__overlap=[one.pk for one in chosen])
+        for other in taken.exclude(pk=self.stored.pk if self.stored else None):
+            names = "、".join(str(one) for one in chosen if one.pk in other.staff_ids)
+            raise forms.ValidationError(
+                _("%(staff)s 已在“%(other)s”中，请先从那里移除") % {"staff": names, "other": other.name}
+            )
+        return chosen
+
+
 @require_http_methods(["GET", "POST"])
-@role_required("owner", "admin")
+@editors
 def welcome(request: HttpRequest) -> HttpResponse:
     stored = Welcome.objects.filter(reach=Welcome.Reach.DEFAULT).first()
-    initial = {"enabled": stored.enabled if stored else False, "text": stored.text if stored else ""}
-    form = WelcomeForm(request.POST or None, initial=initial)
+    initial = {"enabled": stored.enabled if stored else False, "content": stored.content if stored else None}
+    form = DefaultForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        by = request.user.get_username()
-        Welcome.objects.update_or_create(reach=Welcome.Reach.DEFAULT, defaults={**form.cleaned_data, "updated_by": by})
-        record(request, "welcome.save", detail={"enabled": form.cleaned_data["enabled"]})
+        values = form.cleaned_data
+        stored = stored or Welcome(reach=Welcome.Reach.DEFAULT)
+        stored.enabled = values["enabled"]
+        keep(request, stored, values["content"])
+        record(request, "welcome.save", detail={"enabled": values["enabled"]})
         return done(request, _now("欢迎语已保存，之后添加的客户会收到"), back_to="acquisition:welcome")
     since = timezone.localdate() - timedelta(days=6)
-    context = {"form": form, "stored": stored, "outcomes": outcomes(since), "since": since.isoformat()}
+    context = {
+        "form": form,
+        "stored": stored,
+        "outcomes": outcomes(since),
+        "speed": speed(since),
+        "since": since.isoformat(),
+        "of_staff": of_staff(),
+    }
     return render(request, "acquisition/welcome.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@editors
+def staff_welcome(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    """A greeting for the customers of some staff, new or stored."""
+    stored = get_object_or_404(Welcome, pk=pk, reach=Welcome.Reach.STAFF) if pk is not None else None
+    initial = {"name": stored.name, "staff": stored.staff_ids, "content": stored.content} if stored else {}
+    form = StaffForm(request.POST or None, initial=initial, stored=stored)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        row = stored or Welcome(reach=Welcome.Reach.STAFF)
+        row.name, row.staff_ids = values["name"], [one.pk for one in values["staff"]]
+        keep(request, row, values["content"])
+        record(request, "welcome.save", row.name)
+        return done(request, _now("员工欢迎语已保存"), back_to="acquisition:welcome", leave=True)
+    title = stored.name if stored else _now("新建员工欢迎语")
+    values = {"form": form, "title": title, "stored": stored}
+    return render(request, "acquisition/staff_welcome.html", values, status=422 if form.errors else 200)
+
+
+@require_POST
+@editors
+def delete_staff_welcome(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Welcome, pk=pk, reach=Welcome.Reach.STAFF)
+    row.delete()
+    record(request, "welcome.delete", row.name)
+    return done(request, _now("已删除，这些员工的客户将收到默认欢迎语"), back_to="acquisition:welcome", leave=True)
+
+
+def keep(request: HttpRequest, row: Welcome, content: dict[str, Any]) -> None:
+    row.text, row.materials, row.updated_by = content["text"], content["materials"], request.user.get_username()
+    row.save()
+    messages.want(row.content)
+
+
+def of_staff() -> list[dict[str, Any]]:
+    rows = list(Welcome.objects.filter(reach=Welcome.Reach.STAFF).order_by("pk"))
+    names = Staff.objects.in_bulk({pk for row in rows for pk in row.staff_ids})
+    return [{"row": row, "staff": [names[pk] for pk in row.staff_ids if pk in names]} for row in rows]
 
 
 def outcomes(since: date) -> dict[str, int]:
     """Greetings since that day by what came of them."""
-    start = timezone.make_aware(datetime.combine(since, time.min))
-    calls = OutgoingCall.objects.filter(tenant=current_tenant(), purpose="welcome", created_at__gte=start)
+    calls = OutgoingCall.objects.filter(tenant=current_tenant(), purpose="welcome", created_at__gte=start_of(since))
     counts = dict(calls.order_by().values_list("state").annotate(count=Count("id")))
     sent = counts.pop(OutgoingCall.State.OK, 0)
     waiting = counts.pop(OutgoingCall.State.PENDING, 0) + counts.pop(OutgoingCall.State.LEASED, 0)
     return {"sent": sent, "waiting": waiting, "missed": sum(counts.values())}
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds from a customer's adding to the greeting's acceptance by WeCom."""
+
+    half: float
+    nearly_all: float
+
+
+_SPEED = """
+SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY (payload ->> 'seconds')::float)
+FROM contacts_timelineentry WHERE kind = 'welcome_sent' AND at >= %s
+"""
+
+
+def speed(since: date) -> Speed | None:
+    """p50 and p95 of the greetings sent since that day; None when there were none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEED, [start_of(since)])
+        (found,) = cursor.fetchone()
+    return Speed(*(round(value, 1) for value in found)) if found else None

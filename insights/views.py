@@ -13,8 +13,10 @@ from console.answers import done
 from console.audit import record
 from console.jobs import told
 from contacts.models import Customer
+from contacts.unseen import last_unseen
 from contacts.views import with_friends
 from insights.overview import freshness, overview_for
+from insights.trend import friendships_by_day, tasks_by_day
 from tenants import jobs
 from tenants.current import current_tenant
 from tenants.models import CorpApp
@@ -30,9 +32,12 @@ def home(request: HttpRequest) -> HttpResponse:
         **fresh,
         "numbers": overview_for(operator),
         "job": told(fresh["open_sync"]) if fresh["open_sync"] else None,
+        "gaps": [] if operator.role == "staff" else last_unseen(tenant.pk),
         "connected": CorpApp.objects.filter(tenant=tenant, is_main=True).first(),
         "today": timezone.localdate().isoformat(),
         "newest": newest(operator),
+        "trend": friendships_by_day(operator),
+        "tasks": tasks_by_day(operator),
     }
     return render(request, "insights/home.html", context)
 

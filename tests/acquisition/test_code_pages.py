@@ -1,0 +1,123 @@
+"""渠道活码 in the console: made by managers, seen by the staff behind it, its numbers open their lists."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from acquisition.models import ChannelCode, CodeStaff, Welcome
+from console.models import AuditEntry
+from contacts import bulk
+from contacts.models import Customer, Follow
+from members.models import Staff
+from tenants.models import OutgoingCall, Tenant
+from tests.pages import assert_strict
+from tests.people import add_operator, client_as, signed_in
+
+LIST = "/console/codes/"
+
+
+@pytest.fixture
+def zhang(in_acme: Tenant) -> Staff:
+    return Staff.objects.create(userid="zhang", userid_key="zhang", name="张伟", can_follow=True)
+
+
+@pytest.fixture
+def code(zhang: Staff) -> ChannelCode:
+    made = ChannelCode.objects.create(
+        name="展会海报", group="线下", status="active", config_id="cfg", pushed={"user": ["zhang"], "skip_verify": True}
+    )
+    CodeStaff.objects.create(code=made, staff=zhang)
+    return made
+
+
+@pytest.fixture
+def manager(in_acme: Tenant) -> Client:
+    return client_as(in_acme, "admin")
+
+
+def wish(zhang: Staff, **more: Any) -> dict[str, Any]:
+    return {"name": "展会海报", "staff": [zhang.pk], "skip_verify": "on", "welcome_content_text": "", **more}
+
+
+def test_an_empty_list_says_what_to_do(manager: Client) -> None:
+    page = manager.get(LIST)
+    assert "还没有渠道活码" in page.content.decode()
+    assert_strict(page)
+
+
+def test_a_manager_makes_one(manager: Client, zhang: Staff) -> None:
+    assert_strict(manager.get(LIST + "new/"))
+    answer = manager.post(LIST + "new/", wish(zhang, own_welcome="on", welcome_content_text="欢迎！"))
+    code = ChannelCode.objects.get()
+    assert answer.url == f"{LIST}{code.pk}/"
+    assert (code.status, code.welcome.text, code.created_by) == ("creating", "欢迎！", "the-admin")
+    assert OutgoingCall.objects.get(purpose="code_create").subject == f"code:{code.pk}"
+    assert AuditEntry.objects.filter(action="code.create").count() == 1
+    assert_strict(manager.get(answer.url))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"staff": []}, "必填"),
+        ({"own_welcome": "on"}, "请填写欢迎语内容"),
+        ({"name": " "}, "必填"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_is_stored(
+    manager: Client, zhang: Staff, change: dict[str, Any], words: str
+) -> None:
+    answer = manager.post(LIST + "new/", wish(zhang, **change))
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert not ChannelCode.objects.exists()
+    assert not OutgoingCall.objects.exists()
+
+
+def test_staff_who_cannot_take_customers_are_refused_beside_the_field(manager: Client, zhang: Staff) -> None:
+    Staff.objects.update(status=Staff.Status.DISABLED)
+    answer = manager.post(LIST + "new/", wish(zhang))
+    assert "不能接待" in answer.content.decode()
+    assert not ChannelCode.objects.exists()
+    assert not Welcome.objects.exists()
+
+
+def test_numbers_open_the_customers_they_count(manager: Client, code: ChannelCode, zhang: Staff) -> None:
+    now = timezone.now()
+    for number, ended in enumerate([None, None, now]):
+        customer = Customer.objects.create(external_userid=f"wm{number}", name=f"客户{number}")
+        Follow.objects.create(
+            customer=customer, staff=zhang, state=code.state, added_at=now - timedelta(days=number),
+            ended_at=ended, ended_by="customer" if ended else "",
+        )  # fmt: skip
+        bulk.refresh_customers([customer.pk])
+    page = manager.get(f"{LIST}{code.pk}/")
+    assert_strict(page)
+    totals = page.context["totals"]
+    assert (totals.added, totals.lost, totals.net, totals.loss_rate) == (3, 1, 2, 33)
+    customers = manager.get(page.context["customers_url"])
+    assert customers.context["list"].count == 3
+    row = next(iter(manager.get(LIST).context["list"].rows))
+    assert row.totals == totals
+
+
+def test_a_seller_sees_the_codes_that_bring_him_customers(code: ChannelCode, zhang: Staff, in_acme: Tenant) -> None:
+    own = add_operator(in_acme, "zhang", "staff", scope="self")
+    Staff.objects.filter(pk=zhang.pk).update(operator=own)
+    other = add_operator(in_acme, "other", "staff", scope="self")
+    mine, theirs = signed_in(in_acme, own), signed_in(in_acme, other)
+    assert mine.get(f"{LIST}{code.pk}/").status_code == 200
+    assert theirs.get(f"{LIST}{code.pk}/").status_code == 404
+    assert mine.post(f"{LIST}{code.pk}/archive/").status_code == 403
+
+
+def test_a_paused_seller_is_taken_off_in_wecom(manager: Client, code: ChannelCode, zhang: Staff) -> None:
+    li = Staff.objects.create(userid="li", userid_key="li", name="李娜", can_follow=True)
+    CodeStaff.objects.create(code=code, staff=li)
+    manager.post(f"{LIST}{code.pk}/staff/{zhang.pk}/pause/")
+    call = OutgoingCall.objects.get(purpose="code_update")
+    assert call.context["pushed"]["user"] == ["li"]
+    assert "已暂停接待" in manager.get(f"{LIST}{code.pk}/").content.decode()
