@@ -12,6 +12,7 @@ from django.db import connection
 
 from accounts.models import Operator
 from acquisition.models import Welcome
+from content import demo as content_demo
 from members.models import Staff
 from scrm.opening import create_operator, open_company
 from tenants import jobs
@@ -73,6 +74,11 @@ class Demo:
         Welcome.objects.get_or_create(
             reach=Welcome.Reach.DEFAULT, defaults={"text": WELCOME, "updated_by": "seed_demo"}
         )
+
+    def library(self) -> None:
+        """素材 and 话术, and what came of them in a month."""
+        content_demo.fill()
+        content_demo.history()
 
     def sync(self) -> Job:
         """Waits for the first sync, which a worker does; later starts leave it to the scheduler."""

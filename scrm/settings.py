@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
 from tenants import logging
@@ -151,9 +152,13 @@ CACHES = {
 }
 
 # -- WeCom -------------------------------------------------------------------------------------------------------------
+WECOM_OAUTH_BASE = env("WECOM_OAUTH_BASE", "https://open.weixin.qq.com")
 WECOM_API_BASE = env("WECOM_API_BASE", "https://qyapi.weixin.qq.com").rstrip("/")
 # hosts besides loopback to which plain HTTP is allowed: the sandbox of docker-compose.yml
 WECOM_TRUSTED_HOSTS = [host for host in env("WECOM_TRUSTED_HOSTS").split(",") if host]
+# the native library of the session archive: a path, or `auto` for an installed package; it takes a proxy of its own
+WECOM_FINANCE_SDK = env("WECOM_FINANCE_SDK", "auto")
+WECOM_FINANCE_PROXY = env("WECOM_FINANCE_PROXY")
 WECOM_SPOOL_DIR = DATA_DIR / "spool"
 SANDBOX_URL = env("SANDBOX_URL")
 
@@ -172,6 +177,7 @@ CELERY_TASK_ROUTES = {
     "tenants.delivery.deliver_bulk": {"queue": "outbox"},
     "tenants.delivery.*": {"queue": "welcome"},
     "tenants.jobs.*": {"queue": "jobs"},
+    "archive.tasks.*": {"queue": "jobs"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
@@ -254,12 +260,27 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "content.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+# uploaded files: a folder per tenant below SCRM_DATA, or https://KEY:SECRET@s3.example.com/bucket?region=…
+SCRM_STORAGE = env("SCRM_STORAGE")
+
+
+def bucket_origin(url: str) -> list[str]:
+    """Where pictures come from when a bucket hands them out itself."""
+    parts = urlsplit(url)
+    return [f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"] if url else []
+
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:", "https://*.qpic.cn", "https://*.qlogo.cn"],
+        "img-src": ["'self'", "data:", "https://*.qpic.cn", "https://*.qlogo.cn", *bucket_origin(SCRM_STORAGE)],
         "connect-src": ["'self'"],
         "frame-ancestors": ["'none'"],
         "form-action": ["'self'"],
@@ -294,6 +315,7 @@ UNFOLD = {
     "SITE_SUBHEADER": _("平台管理"),
     "SITE_SYMBOL": "hub",
     "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",

@@ -25,6 +25,7 @@ class Command(TenantsCommand):
                 demo.greet()
                 demo.sync()
                 demo.people()
+                demo.library()
                 demo.connect_callbacks(corp["corp_id"])
         except URLError as error:
             raise Refused(f"the sandbox at {settings.SANDBOX_URL} does not answer as expected: {error}") from error

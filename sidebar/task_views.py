@@ -1,0 +1,99 @@
+"""任务: what is due for this customer, and 今日, where a member's day begins."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from contacts.models import Customer, FollowUp
+from content import messages
+from members.models import Staff
+from sidebar.access import seller_required
+from sidebar.content_views import as_parts, customer_asked
+from sidebar.customer_views import refused
+from sop import tasks
+from sop.models import StaffTask
+
+SHOWN = 50
+
+
+@require_GET
+@seller_required
+def index(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Of the open chat: `to` names the customer, `chat` the group."""
+    customer = customer_asked(request, staff)
+    rows = tasks.open_tasks(staff, customer=customer) if customer else StaffTask.objects.none()
+    return render(request, "sidebar/tasks.html", {"tasks": with_previews(rows), "customer": customer})
+
+
+def with_previews(rows: QuerySet[StaffTask]) -> list[StaffTask]:
+    found = list(rows.select_related("customer", "assignment")[:SHOWN])
+    for task in found:
+        task.bubbles = messages.preview(task.content)  # type: ignore[attr-defined]
+        task.left = [part for part in messages.parts_of(task.content) if part not in task.sent]  # type: ignore[attr-defined]
+    return found
+
+
+def mine(staff: Staff, pk: int) -> StaffTask:
+    return get_object_or_404(StaffTask.objects.filter(staff=staff).select_related("customer"), pk=pk)
+
+
+@require_GET
+@seller_required
+def parts(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
+    """The parts of the task that did not go out yet."""
+    task = mine(staff, pk)
+    left = [part for part in messages.parts_of(task.content) if part not in task.sent]
+    content: dict[str, Any] = {
+        "text": task.content.get("text", "") if "text" in left else "",
+        "materials": [pk for pk in task.content.get("materials", []) if f"m{pk}" in left],
+    }
+    return as_parts(content, staff, task.customer)
+
+
+@require_POST
+@seller_required
+def skip(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
+    """Not done, with a reason that the manager sees."""
+    task = mine(staff, pk)
+    try:
+        tasks.skip(task, request.POST.get("reason", ""), by=str(staff))
+    except ValidationError as error:
+        return refused(request, error)
+    return render(request, "sidebar/_settled.html", {"task": task, "words": _("已跳过")})
+
+
+@require_POST
+@seller_required
+def done(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
+    """A tick, where there is no content whose sending could prove it."""
+    task = mine(staff, pk)
+    try:
+        tasks.tick(task, by=str(staff))
+    except ValidationError as error:
+        return refused(request, error)
+    return render(request, "sidebar/_settled.html", {"task": task, "words": _("已完成")})
+
+
+@require_GET
+@seller_required
+def today(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """The workbench's entry: my tasks, whom to come back to, and my customers by recent activity."""
+    now = timezone.now()
+    follow_ups = FollowUp.objects.filter(staff=staff, next_done_at=None, next_at__lt=now + timedelta(days=1))
+    customers = Customer.objects.filter(follows__staff=staff, follows__ended_at=None).select_related("facts", "stage")
+    recent = customers.order_by(F("facts__last_message_at").desc(nulls_last=True), "-last_added_at", "-id")[:20]
+    context = {
+        "staff": staff,
+        "tasks": with_previews(tasks.open_tasks(staff)),
+        "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),
+        "customers": list(recent),
+        "now": now,
+    }
+    return render(request, "sidebar/today.html", context)
