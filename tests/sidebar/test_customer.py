@@ -1,0 +1,123 @@
+"""The customer's card in the sidebar: one statement, the member's own customers, and what two or three taps change."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from contacts.models import CustomField, Follow, FollowUp, Stage, Tag, TimelineEntry
+from members.models import Staff
+from tenants import outbox
+from tenants.models import OutgoingCall
+from tests.pages import assert_strict, faults_of
+from tests.sandbox_server import Sandbox
+from tests.sidebar.conftest import Seller
+
+
+def text_of(answer: Any) -> str:
+    return answer.content.decode()
+
+
+def test_the_card_shows_who_this_is_in_two_statements(seller: Seller) -> None:
+    stage = Stage.objects.create(name="意向")
+    CustomField.objects.create(key="budget", name="预算", kind="number")
+    type(seller.customer).objects.filter(pk=seller.customer.pk).update(stage=stage, fields={"budget": 3000})
+    with CaptureQueriesContext(connection) as caught:
+        card = seller.client.get(seller.url())
+    page = text_of(card)
+    assert len(caught) <= 2, [one["sql"][:80] for one in caught]
+    for words in (seller.customer.name, "意向", "预算", "3000"):
+        assert words in page
+    assert not faults_of(page)
+
+
+def test_a_colleagues_customer_is_not_shown(seller: Seller) -> None:
+    other = Follow.objects.exclude(customer__follows__staff=seller.staff).select_related("customer", "staff").first()
+    page = text_of(seller.client.get(f"/sidebar/customer/{other.customer.external_userid}/"))
+    assert "不是您的客户" in page
+    assert other.staff.name in page
+    assert other.customer.name not in page
+    denied = seller.client.post(f"/sidebar/customer/{other.customer.external_userid}/note/", {"text": "x"})
+    assert denied.status_code == 404
+
+
+def test_somebody_nobody_knows_yet_is_said_so(seller: Seller) -> None:
+    assert "还没有这位客户的资料" in text_of(seller.client.get("/sidebar/customer/wmNobody/"))
+
+
+def test_a_tag_in_one_tap_reaches_wecom_and_can_be_taken_back(seller: Seller, sandbox: Sandbox) -> None:
+    own = seller.follow.tag_links.values("tag")
+    tag = Tag.objects.filter(deleted_at=None).exclude(pk__in=own).first()
+    assert tag.name in text_of(seller.client.get(seller.url("tags/")))
+    answer = seller.client.post(seller.url("tags/"), {"add": tag.pk})
+    assert f"已添加标签“{tag.name}”" in text_of(answer)
+    assert "chip-coming" in text_of(answer)
+    outbox.deliver_due(urgent=False)
+    assert seller.follow.tag_links.filter(tag=tag).exists()
+    entry = TimelineEntry.objects.filter(customer=seller.customer, kind="tags_changed").latest("pk")
+    assert (entry.source, entry.actor) == ("sidebar", str(seller.staff))
+
+    undo = {"remove": tag.pk, "key": "undo-1"}
+    seller.client.post(seller.url("tags/"), undo)
+    seller.client.post(seller.url("tags/"), undo)
+    assert OutgoingCall.objects.filter(idem_key="mark_tag:undo-1").count() == 1
+    outbox.deliver_due(urgent=False)
+    assert not seller.follow.tag_links.filter(tag=tag).exists()
+
+
+def test_the_stage_is_one_tap(seller: Seller) -> None:
+    stage = Stage.objects.create(name="报价")
+    answer = seller.client.post(seller.url("stage/"), {"stage": stage.pk})
+    assert "阶段已更新" in text_of(answer)
+    seller.customer.refresh_from_db()
+    assert seller.customer.stage == stage
+    assert TimelineEntry.objects.get(kind="stage_changed").source == "sidebar"
+
+
+def test_a_note_sent_twice_is_one_note(seller: Seller) -> None:
+    draft = {"text": "约了周五看样品", "next_at": "", "draft_key": "d-1"}
+    for _ in range(2):
+        assert "跟进已保存" in text_of(seller.client.post(seller.url("note/"), draft))
+    note = FollowUp.objects.get()
+    assert (note.text, note.staff) == ("约了周五看样品", seller.staff)
+    assert "约了周五看样品" in text_of(seller.client.get(seller.url()))
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"), [({"text": " "}, "请填写跟进内容"), ({"text": "字" * 2001}, "最多 2000 个字")]
+)
+def test_a_note_that_cannot_be_kept_says_why(seller: Seller, wish: dict[str, str], words: str) -> None:
+    answer = seller.client.post(seller.url("note/"), wish)
+    assert answer.status_code == 422
+    assert words in text_of(answer)
+    assert not FollowUp.objects.exists()
+
+
+def test_fields_are_checked_as_everywhere(seller: Seller) -> None:
+    CustomField.objects.create(key="budget", name="预算", kind="number")
+    assert seller.client.post(seller.url("fields/"), {"field_budget": "很多"}).status_code == 422
+    assert "资料已保存" in text_of(seller.client.post(seller.url("fields/"), {"field_budget": "5000"}))
+    seller.customer.refresh_from_db()
+    assert seller.customer.fields == {"budget": 5000}
+
+
+def test_the_timeline_holds_no_dealings_of_colleagues(seller: Seller) -> None:
+    other = Staff.objects.exclude(pk=seller.staff.pk).first()
+    rows = [(seller.staff, "mine", "自己的备注"), (other, "theirs", "同事的备注")]
+    for staff, key, remark in rows:
+        TimelineEntry.objects.create(
+            key=key, kind="remark_changed", customer=seller.customer, staff=staff, at=timezone.now(),
+            source="sidebar", payload={"remark": remark},
+        )  # fmt: skip
+    page = text_of(seller.client.get(seller.url("timeline/")))
+    assert "自己的备注" in page
+    assert "同事的备注" not in page
+
+
+def test_today_keeps_the_policy(seller: Seller) -> None:
+    page = seller.client.get("/sidebar/today/")
+    assert page.status_code == 200
+    assert seller.customer.name in text_of(page)
+    assert_strict(page)
