@@ -5,7 +5,9 @@ import random
 import struct
 import zipfile
 import zlib
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -139,7 +141,8 @@ def _material(kind: str, title: str, folder: Folder, facts: dict[str, str]) -> M
         name = facts["name"]
         body = sheet(title) if name.endswith(".pdf") else letter(title)
     elif kind != Kind.TEXT:
-        body = drawing(*facts["colours"].split())
+        top, bottom = facts["colours"].split()
+        body = drawing(top, bottom)
     file = files.keep(io.BytesIO(body), name, len(body), FILE_RULES[kind]) if body else None
     return materials.save(Material(kind=kind, created_by=BY), title=title, given=facts, file=file, folder=folder)
 
@@ -159,7 +162,7 @@ def history() -> None:
     if not follows or not links or not known:
         return
     entries: list[Entry] = []
-    opened = {}
+    opened: dict[int, datetime] = {}
     now = timezone.now()
     for number, follow in enumerate(chance.sample(follows, min(160, len(follows)))):
         at = now - timedelta(minutes=chance.randrange(60, HISTORY_DAYS * 24 * 60))
@@ -193,7 +196,7 @@ def history() -> None:
     bulk.touch(last_opened_at=opened)
 
 
-def _opening(follow: Follow, material: Material, at: object) -> Entry:
+def _opening(follow: Follow, material: Material, at: datetime) -> Entry:
     link, _ = TrackedLink.objects.get_or_create(material=material, staff=follow.staff, customer=follow.customer)
     TrackedLink.objects.filter(pk=link.pk).update(opens=F("opens") + 1)
     visit = LinkOpen.objects.create(link=link, visitor=f"{link.pk:032x}", at=at, told_at=at)
@@ -201,8 +204,8 @@ def _opening(follow: Follow, material: Material, at: object) -> Entry:
     return _entry(f"opened:{visit.pk}", TimelineEntry.Kind.LINK_OPENED, follow, at, told)
 
 
-def _entry(key: str, kind: str, follow: Follow, at: object, payload: dict[str, object]) -> Entry:
-    return Entry(key, kind, at, customer_id=follow.customer_id, staff_id=follow.staff_id, payload=payload)  # type: ignore[arg-type]
+def _entry(key: str, kind: str, follow: Follow, at: datetime, payload: Mapping[str, Any]) -> Entry:
+    return Entry(key, kind, at, customer_id=follow.customer_id, staff_id=follow.staff_id, payload=dict(payload))
 
 
 # -- files of our own making -------------------------------------------------------------------------------------------

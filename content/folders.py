@@ -1,12 +1,13 @@
 """Folders of the library: a tree two levels deep, drawn with counts, changed in a drawer."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _now
@@ -25,7 +26,8 @@ PAGES = {Folder.Of.MATERIALS: "content:materials", Folder.Of.SCRIPTS: "content:s
 INDENT = "　"
 
 
-class Branch(NamedTuple):
+@dataclass(frozen=True)
+class Branch:
     """A folder with what is below it; `count` is of all its content, folders below included."""
 
     folder: Folder
@@ -107,6 +109,8 @@ class FolderForm(KitModelForm):
 @manager
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, of: str) -> HttpResponse:
+    if of not in Folder.Of.values:
+        raise Http404
     kind = Folder.Of(of)
     form = FolderForm(
         request.POST if request.method == "POST" else None, of=kind, initial={"parent": request.GET.get("parent")}

@@ -37,7 +37,7 @@ class Composer(forms.Widget):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         content = value if isinstance(value, dict) else {}
         use = messages.USES[self.use]
-        materials = messages.materials_of(content)
+        materials = messages.materials_of(content, deleted_too=True)
         return {
             "name": name,
             "id": (attrs or {}).get("id", name),

@@ -170,7 +170,8 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 def _take_in(request: HttpRequest, folder: Folder | None) -> tuple[int, list[tuple[str, Any]]]:
-    done, refused = 0, []
+    done = 0
+    refused: list[tuple[str, Any]] = []
     given: list[UploadedFile] = request.FILES.getlist("files")
     for one in given[:10]:
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -39,7 +39,7 @@ def from_upload(upload: UploadedFile, *, folder: Folder | None, by: str) -> Mate
         Material(kind=kind, folder=folder, created_by=by[:80]),
         title=PurePath(name).stem[:64],
         given={},
-        file=files.keep(upload.file, name, upload.size or 0, rule),
+        file=files.keep(cast(IO[bytes], upload.file), name, upload.size or 0, rule),
     )
 
 

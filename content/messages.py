@@ -17,6 +17,7 @@ from content import links, media
 from content.kinds import LONGEST_TEXT, MOST_ATTACHMENTS, UPLOADED
 from content.media import MediaNotReady
 from content.models import Material, StoredFile
+from content.storage import Missing
 from members.models import Staff
 
 __all__ = [
@@ -120,10 +121,11 @@ def is_empty(content: Mapping[str, Any] | None) -> bool:
     return not content or not (content.get("text") or content.get("materials"))
 
 
-def materials_of(content: Mapping[str, Any]) -> list[Material]:
-    """In the order in which they are sent; what was deleted since is left out."""
-    found = Material.objects.select_related("file").in_bulk(_ids(content.get("materials", ())))
-    return [found[pk] for pk in _ids(content.get("materials", ())) if pk in found]
+def materials_of(content: Mapping[str, Any], *, deleted_too: bool = False) -> list[Material]:
+    """In the order in which they are sent; what was deleted since is not sent any more."""
+    ids = _ids(content.get("materials", ()))
+    found = Material.objects.select_related("file").in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found and (deleted_too or found[pk].archived_at is None)]
 
 
 def files_of(content: Mapping[str, Any]) -> list[tuple[StoredFile, str]]:
@@ -226,10 +228,14 @@ def _chat_message(
     if material.kind == Kind.MINIPROGRAM:
         card = {"title": material.title, "imgUrl": links.cover_of(material), **_program(material)}
         return {"msgtype": "miniprogram", "miniprogram": card}
+    gone = ValidationError(_now("素材“%(title)s”的文件已不存在，请重新上传") % {"title": material.title})
     pair = media.file_of(material)
     if pair is None:
-        raise ValidationError(_now("素材“%(title)s”的文件已不存在，请重新上传") % {"title": material.title})
-    return {"msgtype": material.kind, material.kind: {"mediaid": media.ready(*pair)}}
+        raise gone
+    try:
+        return {"msgtype": material.kind, material.kind: {"mediaid": media.ready(*pair)}}
+    except Missing:
+        raise gone from None
 
 
 def preview(content: Mapping[str, Any], names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
@@ -238,7 +244,7 @@ def preview(content: Mapping[str, Any], names: Mapping[str, str] | None = None) 
     shown = {CUSTOMER_NAME: _now("客户昵称"), STAFF_NAME: _now("员工姓名"), **(names or {})}
     if text := filled(content.get("text", ""), shown).strip():
         bubbles.append({"kind": Kind.TEXT.value, "text": text})
-    return [*bubbles, *bubbles_of(materials_of(content), shown)]
+    return [*bubbles, *bubbles_of(materials_of(content, deleted_too=True), shown)]
 
 
 def bubbles_of(materials: Iterable[Material], names: Mapping[str, str]) -> list[dict[str, Any]]:

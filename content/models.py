@@ -60,7 +60,7 @@ class MediaId(TenantModel):
         FILE = "file", _("文件")
 
     file = models.ForeignKey(StoredFile, on_delete=models.CASCADE, related_name="media_ids", db_index=False)
-    use = models.CharField(max_length=8, choices=Use)
+    use = models.CharField(max_length=12, choices=Use)
     media_id = models.CharField(max_length=256, blank=True)
     former_id = models.CharField(max_length=256, blank=True)  # a call that waits may still carry it
     expires_at = models.DateTimeField(null=True)

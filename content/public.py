@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from contacts.models import Customer
 from content import links, reading
 from content.models import Material, StoredFile, TrackedLink
 from content.storage import Missing, store
@@ -35,7 +37,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     visitor = request.COOKIES.get(VISITOR, "")
     known = bool(KNOWN_VISITOR.fullmatch(visitor))
     visitor = visitor if known else links.new_visitor()
-    if is_a_person(request):
+    if is_a_customer(request, link):
         try:
             links.record_opening(link, visitor)
         except Exception:  # the customer gets to the page, whatever becomes of our notes
@@ -54,24 +56,29 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def is_a_person(request: HttpRequest) -> bool:
-    """Not those who fetch the card's title ahead of any person."""
+def is_a_customer(request: HttpRequest, link: TrackedLink) -> bool:
+    """Not those who fetch the card's title ahead of any person, and not the staff who look at what they sent: a WeChat
+    user reads in WeChat, WeCom's own browser is a colleague's."""
     if request.method != "GET" or "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         return False
-    return not ROBOTS.search(request.headers.get("User-Agent", ""))
+    browser = request.headers.get("User-Agent", "")
+    if ROBOTS.search(browser) or request.user.is_authenticated:
+        return False
+    of_wechat = link.customer is not None and link.customer.kind == Customer.Kind.WECHAT
+    return not (of_wechat and "wxwork" in browser.lower())
 
 
 @require_safe
-def cover(request: HttpRequest, signed: str) -> HttpResponse:
+def cover(request: HttpRequest, signed: str) -> HttpResponseBase:
     return handed_out(reading.cover_of(signed), cached=86_400, whose="public")
 
 
 @require_safe
-def file(request: HttpRequest, signed: str, name: str) -> HttpResponse:
+def file(request: HttpRequest, signed: str, name: str) -> HttpResponseBase:
     return handed_out(reading.file_of(signed), cached=3600, whose="private")
 
 
-def handed_out(pk: int | None, *, cached: int, whose: str) -> HttpResponse:
+def handed_out(pk: int | None, *, cached: int, whose: str) -> HttpResponseBase:
     """The file, from us or from the bucket; never as anything that a browser would run."""
     found = StoredFile.objects.filter(pk=pk).first() if pk is not None else None
     if found is None:

@@ -4,13 +4,12 @@ Nobody reads a file by its place: links are signed and end soon, except those of
 """
 
 import functools
-import io
 import os
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import IO, Any, Protocol
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from django.conf import settings
@@ -19,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from tenants.isolation import require_tenant, tenant_path
 
 PIECE = 256 * 1024
+TIMEOUT = 20.0
+SPOOLED = 4 * 1024 * 1024
 
 
 class Missing(Exception):
@@ -77,7 +78,7 @@ class Bucket:
     """A bucket; the keys of a tenant begin with its schema."""
 
     def __init__(self, url: str) -> None:
-        from minio import Minio  # only where a bucket is configured
+        from minio import Minio, api  # only where a bucket is configured
 
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.username or not parts.password:
@@ -92,7 +93,9 @@ class Bucket:
             access_key=unquote(parts.username),
             secret_key=unquote(parts.password),
             secure=parts.scheme == "https",
-            region=region or None,
+            region=region
+            or "us-east-1",  # what MinIO and its like take; asking for it would be a call before each first
+            http_client=api.urllib3.PoolManager(timeout=TIMEOUT, retries=2),  # the library's own waits five minutes
         )
 
     def put(self, key: str, file: IO[bytes], size: int, mime: str) -> None:
@@ -105,7 +108,11 @@ class Bucket:
         answer = None
         try:
             answer = self.client.get_object(bucket_name=self.name, object_name=self._key(key))
-            return io.BytesIO(answer.read())  # 20 MB at most
+            copy = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115  the reader closes it
+            for piece in answer.stream(PIECE):
+                copy.write(piece)
+            copy.seek(0)
+            return cast(IO[bytes], copy)
         except Exception as error:
             if getattr(error, "code", "") == "NoSuchKey":
                 raise Missing(key) from None
@@ -118,14 +125,22 @@ class Bucket:
     def delete(self, key: str) -> None:
         self.client.remove_object(bucket_name=self.name, object_name=self._key(key))
 
-    def delete_tenant(self) -> int:
-        """All that the current tenant has here."""
-        found = self.client.list_objects(bucket_name=self.name, prefix=f"{require_tenant()}/", recursive=True)
-        count = 0
-        for one in found:
-            self.client.remove_object(bucket_name=self.name, object_name=one.object_name)
-            count += 1
-        return count
+    def names_of(self, schema: str) -> Iterator[str]:
+        found = self.client.list_objects(bucket_name=self.name, prefix=f"{schema}/", recursive=True)
+        return (one.object_name for one in found)
+
+    def delete_all(self, schema: str) -> int:
+        names = list(self.names_of(schema))
+        for name in names:
+            self.client.remove_object(bucket_name=self.name, object_name=name)
+        return len(names)
+
+    def copy_all(self, schema: str, to: Path) -> int:
+        names = list(self.names_of(schema))
+        for name in names:
+            place = to.joinpath(*PurePosixPath(name).parts[1:])
+            self.client.fget_object(bucket_name=self.name, object_name=name, file_path=str(place))
+        return len(names)
 
     def address(self, key: str, name: str, *, inline: bool, seconds: int) -> str | None:
         place = f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}"
@@ -149,6 +164,18 @@ def _store(url: str) -> Store:
 
 def store() -> Store:
     return _store(settings.SCRM_STORAGE)
+
+
+def copy_of_tenant(schema: str, to: Path) -> int:
+    """For an export: what lies outside of the tenant's folder."""
+    found = store()
+    return found.copy_all(schema, to) if isinstance(found, Bucket) else 0
+
+
+def delete_of_tenant(schema: str) -> int:
+    """With the company go its files, wherever they lie."""
+    found = store()
+    return found.delete_all(schema) if isinstance(found, Bucket) else 0
 
 
 def pieces(file: IO[bytes]) -> Iterator[bytes]:

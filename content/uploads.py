@@ -177,7 +177,7 @@ def _refuse_second_nature(file: IO[bytes]) -> None:
 
 def _is_mp4(file: IO[bytes], size: int) -> bool:
     """Boxes from end to end, `ftyp` first, a `moov` among them."""
-    place, names = 0, []
+    place, names = 0, list[bytes]()
     while place + 8 <= size and len(names) < 1000:
         file.seek(place)
         head = file.read(16)

@@ -30,9 +30,15 @@ def card(request: HttpRequest, external_userid: str) -> HttpResponse:
     """Who asks, whether they may, and the whole card are one statement."""
     pk = claimed_by(request)
     found = None if pk is None else card_of(pk, external_userid)
-    response = to_sign_in(request) if found is None else render(request, "sidebar/customer.html", shown(found))
+    response = to_sign_in(request) if found is None else shown_or_refused(request, found)
     add_never_cache_headers(response)
     return response
+
+
+def shown_or_refused(request: HttpRequest, found: dict[str, Any]) -> HttpResponse:
+    """Somebody unknown and somebody else's customer are told apart, in words and by the status."""
+    status = 404 if found["customer"] is None else 403 if found["follow"] is None else 200
+    return render(request, "sidebar/customer.html", shown(found), status=status)
 
 
 def shown(found: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def card(request: HttpRequest, staff: Staff, chat_id: str) -> HttpResponse:
             "left": chat.stays.filter(left_at__gte=today).count(),
             "members": with_friends(list(stays.filter(left_at=None)[:SHOWN]), staff),
         }
-    return render(request, "sidebar/group.html", context)
+    return render(request, "sidebar/group.html", context, status=200 if chat else 404)
 
 
 def with_friends(stays: list[GroupMember], staff: Staff) -> list[GroupMember]:

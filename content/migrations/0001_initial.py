@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
                 ("tenant_id", models.IntegerField(db_default=0, editable=False)),
                 (
                     "use",
-                    models.CharField(choices=[("image", "图片"), ("video", "视频"), ("file", "文件")], max_length=8),
+                    models.CharField(choices=[("image", "图片"), ("video", "视频"), ("file", "文件")], max_length=12),
                 ),
                 ("media_id", models.CharField(blank=True, max_length=256)),
                 ("former_id", models.CharField(blank=True, max_length=256)),

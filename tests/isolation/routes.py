@@ -31,6 +31,14 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/codes/<int:pk>/picture/<slug:form>": ("svg", ""),
     "console/codes/<int:pk>/staff/<int:staff>": ("Staff", "pk"),
     "console/jobs/<int:key>": ("Job", "pk"),
+    "api/v1/sop-plans/<int:pk>": ("Plan", "pk"),
+    "api/v1/tasks/<int:pk>": ("StaffTask", "pk"),
+    "console/sop/<int:pk>": ("Plan", "pk"),
+    "console/sop/steps/<int:pk>": ("Step", "pk"),
+    "console/sop/customers/<int:pk>": ("Enrolment", "pk"),
+    "console/tasks/<int:pk>": ("StaffTask", "pk"),
+    "console/tasks/staff/<int:pk>": ("Staff", "pk"),
+    "console/tasks/assignments/<int:pk>": ("Assignment", "pk"),
     "console/operators/<uuid:key>": ("Operator", "pk"),
     "api/v1/materials/<int:pk>": ("Material", "pk"),
     "api/v1/scripts/<int:pk>": ("Script", "pk"),
@@ -39,6 +47,11 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/folders/new/<slug:of>": ("materials", ""),
     "console/folders/<int:pk>": ("Folder", "pk"),
     "console/scripts/<int:pk>": ("Script", "pk"),
+    "sidebar/customer/<str:external_userid>": ("Customer", "external_userid"),
+    "sidebar/group/<str:chat_id>": ("GroupChat", "chat_id"),
+    "sidebar/content/<slug:of>": ("script", ""),
+    "sidebar/content/<slug:of>/<int:pk>": ("Script", "pk"),
+    "sidebar/tasks/<int:pk>": ("StaffTask", "pk"),
     "t/<str:token>": ("TrackedLink", "token"),
     "t/cover/<str:signed>": ("nothing:signed", ""),
     "files/<str:signed>": ("nothing:signed", ""),
@@ -66,6 +79,8 @@ OPEN = frozenset(  # nobody signs in before these
         "console/sign-in/code/",
         "console/sign-out/",
         "console/language/",
+        "sidebar/sign-in/",
+        "sidebar/signed-in/",
         "t/<str:token>",  # customers open it
         "t/cover/<str:signed>/",  # their WeChat shows it
         "files/<str:signed>/<str:name>",  # the signature is the permission
@@ -73,7 +88,7 @@ OPEN = frozenset(  # nobody signs in before these
 )
 OPEN_OF_OPS = frozenset({"login/", "logout/", "jsi18n/"})
 BY_SCOPE = frozenset(
-    {"ChannelCode", "Customer", "Follow", "FollowUp", "GroupChat"}
+    {"ChannelCode", "Customer", "Follow", "FollowUp", "GroupChat", "StaffTask"}
 )  # rows that are cut by the data scope
 HOSTS = {"scrm.urls": "acme.localhost", "scrm.urls_ops": "ops.localhost"}
 
@@ -90,6 +105,10 @@ class Route:
     @property
     def is_api(self) -> bool:
         return self.place.startswith("api/")
+
+    @property
+    def is_sidebar(self) -> bool:
+        return self.place.startswith("sidebar/")
 
     @property
     def is_open(self) -> bool:

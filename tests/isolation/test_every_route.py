@@ -15,34 +15,39 @@ from django.http import HttpResponse
 from django.test import Client
 
 from integrations.authentication import issue_key
+from sidebar.access import sign_in
 from tests import cast
 from tests.isolation.lines import Lines
 from tests.isolation.routes import ROUTES, Route
-from tests.isolation.world import FOREIGN, NEEDLE, TOO_SHORT, Fingerprint, World, changed
+from tests.isolation.world import FOREIGN, MINE, NEEDLE, TOO_SHORT, Fingerprint, World, changed
 from tests.people import add_operator, signed_in
 
 DENIED = {400, 401, 403, 404, 405, 415, 422}
-SIGN_IN = ("/console/sign-in/", "/login/")
+SIGN_IN = ("/console/sign-in/", "/sidebar/sign-in/", "/login/")
 
 
 @dataclass
 class Asker:
-    """Who asks. `inside`: signed in to the console; `has_key`: a caller of the API; `sees_all`: scope 全部."""
+    """Who asks. `inside`: signed in to the console, `sells`: to the sidebar; `has_key`: an API caller; `sees_all`:
+    scope 全部."""
 
     name: str
     client: Client
     inside: bool = False
     has_key: bool = False
+    sells: bool = False
     sees_all: bool = True
     headers: dict[str, str] = field(default_factory=dict)
 
     def may_enter(self, route: Route) -> bool:
         if route.urlconf == "scrm.urls_ops":
             return False
+        if route.is_sidebar:
+            return self.sells
         return self.has_key if route.is_api else self.inside
 
 
-@pytest.fixture(params=["nobody", "staff", "owner", "api key"])
+@pytest.fixture(params=["nobody", "staff", "owner", "api key", "seller"])
 def asker(request: Any, world: World) -> Asker:
     if request.param == "staff":
         operator = world.row("acme", "Operator", 1)
@@ -53,7 +58,17 @@ def asker(request: Any, world: World) -> Asker:
         with world.acme:
             key = issue_key("ERP")
         return Asker("api key", Client(), has_key=True, headers={"authorization": f"Bearer {key}"})
+    if request.param == "seller":
+        return Asker("seller", selling(world), sells=True, sees_all=False, headers={"user-agent": "wxwork/4.1.36"})
     return Asker("nobody", Client())
+
+
+def selling(world: World) -> Client:
+    """A member of acme with the sidebar open."""
+    client = Client()
+    with world.acme:
+        client.cookies = sign_in(HttpResponse(), world.row("acme", "Staff", MINE)).cookies
+    return client
 
 
 @pytest.fixture(autouse=True)
