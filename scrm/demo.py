@@ -11,15 +11,20 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import Operator
+from acquisition import demo as codes_demo
 from acquisition.models import Welcome
+from archive import access as archive_access
+from archive import demo as archive_demo
+from archive import library as archive_library
+from archive import tasks as archive_tasks
 from content import demo as content_demo
 from members.models import Staff
 from scrm.opening import create_operator, open_company
 from tenants import jobs
 from tenants.current import current_tenant
 from tenants.keys import unseal
-from tenants.models import Job, Receiver, ReceiverKey, Tenant
-from tenants.provision import Connection, callback_url
+from tenants.models import Credential, Job, Receiver, ReceiverKey, Tenant
+from tenants.provision import Connection, callback_url, store_secret
 from tenants.rotation import place_of
 
 SCHEMA = "demo"
@@ -30,6 +35,7 @@ PEOPLE = {
     "leader": ("", Operator.Role.ADMIN, Operator.Scope.SUBTREE),
     "sales": ("", Operator.Role.STAFF, Operator.Scope.SELF),
 }
+VISITORS = (("林晓雯", "周子轩", "何佳怡"), ("郭俊杰", "罗思琪"), ("宋雨桐",))
 WAIT_SECONDS = 20.0
 SYNC_SECONDS = 120.0
 
@@ -122,6 +128,23 @@ class Demo:
         led = {leader: count for leader, count in led.items() if count < everyone.count() and leader != sales}
         return max(led, key=lambda leader: led[leader], default=None), sales
 
+    def archive(self, corp_id: str) -> None:
+        """The session archive, connected as a company does it: a key made here, its public half saved at WeCom."""
+        app = archive_access.main_app()
+        if app is None or archive_access.access() is not None or archive_library.find() is None:
+            return
+        pem = archive_access.new_pem()
+        public = archive_access.public_pem(archive_access.private_key(pem))
+        told = self._ask("POST", f"/_sandbox/corps/{corp_id}/archive", {"public_key": public})
+        archive_access.add_key(app, pem, version=max(told["versions"]))
+        store_secret(app, Credential.Kind.ARCHIVE_SECRET, told["secret"])
+        archive_demo.watch()
+        for messages in archive_demo.talks():
+            self._ask("POST", f"/_sandbox/corps/{corp_id}/archive/messages", {"messages": messages})
+        for wish in archive_demo.examples():
+            self._ask("POST", f"/_sandbox/corps/{corp_id}/archive/examples", wish)
+        archive_tasks.soon()
+
     def connect_callbacks(self, corp_id: str) -> str:
         """Tells the sandbox our callback URL; it verifies it as WeCom does. Returns what it said."""
         receiver = Receiver.objects.get(tenant=current_tenant())
@@ -133,6 +156,25 @@ class Demo:
         )
         self._ask("POST", f"/_sandbox/corps/{corp_id}/callback", {"url": url, "token": token, "aes_key": aes_key})
         return callback_url(receiver)
+
+    def toolbar(self, corp: dict[str, Any]) -> None:
+        """What an admin enters in WeCom: the page beside chats, the one of the workbench, and the trusted domain."""
+        host = f"{SCHEMA}.{settings.BASE_DOMAIN}{settings.PUBLIC_URL_SUFFIX}"
+        page = f"http://{host}/sidebar/"
+        pages = {"sidebar_url": page, "home_url": page, "trusted_domains": [host]}
+        self._ask("POST", f"/_sandbox/corps/{corp['corp_id']}/apps", {"agent_id": corp["agent_id"], **pages})
+
+    def codes(self, corp: dict[str, Any]) -> None:
+        """渠道活码, made in WeCom by a worker; a few customers scan the first ones at once."""
+        made = codes_demo.fill()
+        until = time.monotonic() + WAIT_SECONDS
+        for code, names in zip(made, VISITORS, strict=False):
+            while code.status == code.Status.CREATING and time.monotonic() < until:
+                time.sleep(0.2)
+                code.refresh_from_db()
+            for name in names if code.status == code.Status.ACTIVE else ():
+                wish = {"act": "customer_scans", "config_id": code.config_id, "name": name}
+                self._ask("POST", "/_sandbox/acts", {"corp_id": corp["corp_id"], **wish})
 
     # -- what is shown at each start ------------------------------------------------------------
 

@@ -90,6 +90,10 @@ def surroundings(folder: DataFolder, ports: Mapping[str, int]) -> dict[str, str]
         told |= {"SANDBOX_PORT": str(ports["SANDBOX_PORT"]), "SANDBOX_URL": address}
         if not is_set("WECOM_API_BASE"):
             told["WECOM_API_BASE"] = address
+        if not is_set("WECOM_FINANCE_PROXY"):  # the archive library knows one WeCom only: it comes here by a proxy
+            told["WECOM_FINANCE_PROXY"] = f"http://127.0.0.1:{ports['SANDBOX_PORT'] + 1}"
+        if not is_set("WECOM_OAUTH_BASE"):
+            told["WECOM_OAUTH_BASE"] = address
     return told
 
 

@@ -1,11 +1,13 @@
 import json
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from accounts.models import Operator
 from scrm.demo import SCHEMA, Demo
+from scrm.demo_profile import seed_profile
 from scrm.opening import create_operator
 from tenants.commands import Command as TenantsCommand
 from tenants.migrate import ensure_public
@@ -25,8 +27,12 @@ class Command(TenantsCommand):
                 demo.greet()
                 demo.sync()
                 demo.people()
+                seed_profile()
                 demo.library()
                 demo.connect_callbacks(corp["corp_id"])
+                demo.archive(corp["corp_id"])
+                demo.toolbar(corp)
+                demo.codes(corp)
         except URLError as error:
             raise Refused(f"the sandbox at {settings.SANDBOX_URL} does not answer as expected: {error}") from error
         vendor(demo)
@@ -55,7 +61,9 @@ def shown(secrets: dict[str, str]) -> list[dict[str, str]]:
     base = f"{settings.BASE_DOMAIN}{settings.PUBLIC_URL_SUFFIX}"
     console = f"http://{SCHEMA}.{base}/console/"
     titles = {"boss": "超级管理员", "leader": "部门主管", "sales": "一线员工"}
-    rows = [
+    chat = f"http://{SCHEMA}.{settings.BASE_DOMAIN}:{urlsplit(settings.SANDBOX_URL).port}/chat/"
+    rows = [{"show": "try it: WeCom", "url": chat}]
+    rows += [
         {"show": f"console {titles[name]}", "url": console, "account": name, "password": secrets[name]}
         for name in titles
         if name in secrets
