@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import Operator
 from callbacks.intake import receivers
 from callbacks.stored import keyring
+from contacts import bulk
 from contacts.models import Customer, Follow
 from members.models import Staff
 from tenants import keys
@@ -257,6 +258,8 @@ def han(acme: Tenant, zhang: Staff) -> Customer:
     with acme:
         customer = Customer.objects.create(external_userid="wmHanMeimei0000000000000000001", name="韩梅梅")
         Follow.objects.create(customer=customer, staff=zhang, added_at=timezone.now(), add_way=1)
+        bulk.refresh_customers([customer.pk])
+        customer.refresh_from_db()
         return customer
 
 

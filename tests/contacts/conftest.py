@@ -1,7 +1,7 @@
 """A company whose WeCom is the imitation; its events are taken from there and handled as a worker would."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from tenants.events import NotYet, Reading
 from tenants.jobs import JOB_KINDS
 from tenants.models import Tenant
 from tests import cast
+from tests.contacts.truth import assert_facts_are_true
 from tests.sandbox_server import Sandbox, sandbox, sandbox_process  # noqa: F401
 from wecom.events import Event, parse_event
 
@@ -69,15 +70,18 @@ class Events:
 
 
 @pytest.fixture
-def events(in_acme: Tenant, sandbox: Sandbox) -> Events:  # noqa: F811
-    """Acme, whose WeCom sends its events to a receiver that is only looked at."""
+def events(in_acme: Tenant, sandbox: Sandbox) -> Iterator[Events]:  # noqa: F811
+    """Acme, whose WeCom sends its events to a receiver that is only looked at. Whatever a test does to it, the facts
+    stay in step with the truth."""
     wecom = cast.ACME.wecom
     sandbox.control(
         "PATCH", f"corps/{wecom.corp_id}", delivery={"resends": 0, "timeout": 0.1}, limits={"group_delay": 0.1}
     )
     nowhere = {"url": "http://127.0.0.1:9/", "token": wecom.token, "aes_key": wecom.aes_key, "force": True}
     sandbox.control("POST", f"corps/{wecom.corp_id}/callback", **nowhere)
-    return Events(sandbox)
+    yield Events(sandbox)
+    with in_acme:
+        assert_facts_are_true()
 
 
 def payload(**fields: Any) -> Event:

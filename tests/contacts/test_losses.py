@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from contacts import bulk
 from contacts.losses import follows_ended, loss_alert
 from contacts.models import Customer, Follow, LossAlert
 from members.models import Staff, StaffDepartment
@@ -118,6 +119,7 @@ def test_there_is_one_row_of_settings(in_acme):
 def test_a_friendship_handed_to_a_colleague_is_no_loss(events, pair):
     follow = Follow.objects.living().filter(staff=pair[0]).order_by("id")[0]
     Follow.objects.filter(pk=follow.pk).update(ended_by="transfer", ended_at=follow.added_at)
+    bulk.refresh_customers([follow.customer_id])
 
     follows_ended([follow.pk])
 

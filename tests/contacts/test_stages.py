@@ -98,14 +98,32 @@ def test_nobody_enters_a_stage_that_was_put_away_and_those_inside_stay(pipeline,
     assert [one.name for one in living_stages()] == ["新客户", "报价"]
 
 
-def test_a_name_that_was_put_away_comes_back_with_its_customers_at_the_end(pipeline, crowd):
-    move_to_stage(crowd[:1], pipeline["新客户"], by="wang", source="console")
-    put_away(pipeline["新客户"])
+def test_what_was_put_away_comes_back_to_its_place_with_its_customers(pipeline, crowd):
+    move_to_stage(crowd[:1], pipeline["意向"], by="wang", source="console")
+    put_away(pipeline["意向"])
 
-    bring_back(pipeline["新客户"])
+    bring_back(pipeline["意向"])
 
-    assert [one.name for one in living_stages()] == ["意向", "报价", "新客户"]
-    assert stage_named("新客户").customers.count() == 1
+    assert [one.name for one in living_stages()] == ["新客户", "意向", "报价"]
+    assert stage_named("意向").customers.count() == 1
+
+
+def test_a_name_that_is_made_again_is_the_old_stage_at_the_end(pipeline, crowd):
+    move_to_stage(crowd[:1], pipeline["意向"], by="wang", source="console")
+    put_away(pipeline["意向"])
+
+    again = add_stage("意向", "won")
+
+    assert (again.pk, again.outcome) == (pipeline["意向"].pk, "won")
+    assert [one.name for one in living_stages()] == ["新客户", "报价", "意向"]
+
+
+def test_what_was_put_away_cannot_come_back_beside_its_namesake(pipeline):
+    put_away(pipeline["意向"])
+    change_stage(pipeline["报价"], name="意向", outcome="open")
+
+    with pytest.raises(ValidationError, match="同名"):
+        bring_back(pipeline["意向"])
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/follows/<int:pk>": ("Follow", "pk"),
     "console/follows/<int:pk>/tags/<int:tag_pk>": ("Tag", "pk"),
     "console/groups/<int:pk>": ("GroupChat", "pk"),
+    "api/v1/tags/<wecom:tag_id>": ("Tag", "wecom_id"),
+    "api/v1/tag-runs/<int:pk>": ("TagRun", "pk"),
+    "console/tags/<int:pk>": ("Tag", "pk"),
+    "console/tags/groups/<int:pk>": ("TagGroup", "pk"),
+    "console/tag-runs/<int:pk>": ("TagRun", "pk"),
+    "console/tag-rules/<int:pk>": ("TagRule", "pk"),
+    "console/tag-rules/new/<slug:trigger>": ("stage", ""),
     "console/segments/<int:pk>": ("Segment", "pk"),
     "api/v1/segments/<int:pk>": ("Segment", "pk"),
     "console/settings/profile/fields/<int:pk>": ("CustomField", "pk"),
@@ -30,6 +37,10 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/codes/<int:pk>": ("ChannelCode", "pk"),
     "console/codes/<int:pk>/picture/<slug:form>": ("svg", ""),
     "console/codes/<int:pk>/staff/<int:staff>": ("Staff", "pk"),
+    "api/v1/broadcasts/<int:pk>": ("Broadcast", "pk"),
+    "console/broadcasts/<int:pk>": ("Broadcast", "pk"),
+    "console/broadcasts/<int:pk>/left-out/<slug:reason>": ("deleted", ""),
+    "console/broadcasts/<int:pk>/senders/<int:sender>": ("BroadcastSender", "pk"),
     "console/jobs/<int:key>": ("Job", "pk"),
     "api/v1/sop-plans/<int:pk>": ("Plan", "pk"),
     "api/v1/tasks/<int:pk>": ("StaffTask", "pk"),
@@ -52,6 +63,11 @@ NAMES: dict[str, tuple[str, str]] = {
     "sidebar/content/<slug:of>": ("script", ""),
     "sidebar/content/<slug:of>/<int:pk>": ("Script", "pk"),
     "sidebar/tasks/<int:pk>": ("StaffTask", "pk"),
+    "console/archive/talks/<int:pk>": ("Conversation", "pk"),
+    "console/archive/files/<int:pk>": ("ArchivedMedia", "pk"),
+    "console/archive/alerts/<int:pk>": ("Alert", "pk"),
+    "console/archive/words/<int:pk>": ("SensitiveWord", "pk"),
+    "console/settings/archive/keys/<int:version>": ("Credential", "version"),
     "t/<str:token>": ("TrackedLink", "token"),
     "t/cover/<str:signed>": ("nothing:signed", ""),
     "files/<str:signed>": ("nothing:signed", ""),
@@ -88,7 +104,10 @@ OPEN = frozenset(  # nobody signs in before these
 )
 OPEN_OF_OPS = frozenset({"login/", "logout/", "jsi18n/"})
 BY_SCOPE = frozenset(
-    {"ChannelCode", "Customer", "Follow", "FollowUp", "GroupChat", "StaffTask"}
+    {
+        *("Alert", "ArchivedMedia", "Conversation"),
+        *("Assignment", "ChannelCode", "Customer", "Enrolment", "Follow", "FollowUp", "GroupChat", "StaffTask"),
+    }
 )  # rows that are cut by the data scope
 HOSTS = {"scrm.urls": "acme.localhost", "scrm.urls_ops": "ops.localhost"}
 

@@ -15,10 +15,13 @@ from django.contrib.sessions.models import Session
 from django.db import connection, models
 from django.utils import timezone
 
+from archive.models import Alert, ArchivedMedia, ArchivedMessage, Conversation
+from broadcasts.models import Broadcast
 from callbacks.models import InboxEvent
 from contacts import bulk
 from contacts.models import Customer, Follow, FollowUp, GroupChat, GroupMember, TimelineEntry
 from members.models import Staff
+from sop.models import Assignment, StaffTask
 from tenants.isolation import tenant_models
 from tenants.models import (
     AccessToken,
@@ -45,7 +48,19 @@ SHARED: tuple[type[models.Model], ...] = (
     *(Domain, DomainFile, CorpApp, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall, ApiBreaker, Job),
     *(VendorAudit, InboxEvent),
 )
-SCOPED: tuple[type[models.Model], ...] = (Customer, Follow, FollowUp, GroupChat, GroupMember, TimelineEntry, Staff)
+SCOPED: tuple[type[models.Model], ...] = (
+    *(Alert, ArchivedMedia, ArchivedMessage, Conversation),
+    Assignment,
+    Broadcast,
+    Customer,
+    Follow,
+    FollowUp,
+    GroupChat,
+    GroupMember,
+    TimelineEntry,
+    Staff,
+    StaffTask,
+)
 TOO_SHORT: set[str] = set()
 FACTS: dict[str, dict[str, Any]] = {
     "Operator": {"is_active": True, "must_change_password": False, "role": "staff", "scope": "self"},
@@ -59,6 +74,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "OutgoingCall": {"state": "dead", "deadline": None, "priority": 1},
     "InboxEvent": {"status": "dead", "urgent": False},
     "Job": {"state": "done"},
+    "TagRule": {"trigger": "stage"},
+    "ArchivedMedia": {"state": "stored"},
     "Step": {"after_minutes": None, "day": 0, "at": lambda: datetime.time(9)},
 }
 
@@ -110,6 +127,8 @@ class World:
             values["userid"] = values["userid_key"]
         if model is InboxEvent:
             return insert_inbox_row(values)
+        if model is Conversation:
+            values["staff_ids"] = [number_of(Staff, number, None, Staff._meta.pk)]
         row = model(**values)
         model._base_manager.bulk_create([row])
         return row

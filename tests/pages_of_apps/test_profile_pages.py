@@ -246,7 +246,7 @@ def test_the_pipeline_is_set_up_on_one_page(company: Company) -> None:
     assert_strict(page)
     assert "已停用 1 个" in text_of(page)
     browser.post(f"{SETTINGS}stages/{middle.pk}/back/")
-    assert [one.name for one in living_stages()] == ["新客户", "成交", "有意向"]
+    assert [one.name for one in living_stages()] == ["有意向", "新客户", "成交"]
     acts = AuditEntry.objects.filter(action__startswith="stage.").values_list("action", flat=True)
     assert set(acts) == {"stage.create", "stage.change", "stage.put_away", "stage.bring_back"}
 

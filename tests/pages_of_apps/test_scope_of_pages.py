@@ -5,6 +5,7 @@ import re
 import pytest
 from django.utils import timezone
 
+from contacts import bulk
 from contacts.models import Customer, Follow, GroupChat
 from members.models import Staff
 from tenants.models import Job, OutgoingCall, Tenant
@@ -92,6 +93,7 @@ def test_every_number_opens_a_list_of_just_so_many(
 ) -> None:
     half = peopled.follow("共同客户", "li")
     Follow.objects.filter(pk=half.pk).update(ended_at=half.added_at, ended_by="customer")
+    bulk.refresh_customers([half.customer_id])
     client = peopled.client(role, scope, own)
 
     for url in ("/console/", "/console/tags/", "/console/staff/", "/console/welcome/", "/console/trouble/calls/"):
@@ -118,6 +120,7 @@ def links_with_numbers(text: str) -> list[tuple[str, int]]:
 def test_what_is_lost_is_lost_in_the_eyes_of_who_looks(peopled: Company) -> None:
     follow = peopled.follow("共同客户", "li")
     Follow.objects.filter(pk=follow.pk).update(ended_at=timezone.now(), ended_by="customer")
+    bulk.refresh_customers([follow.customer_id])
     today = timezone.localdate().isoformat()
 
     mine = peopled.client("staff", "self", "li").get("/console/customers/", {"lost_from": today}).context["list"]

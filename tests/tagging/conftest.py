@@ -1,16 +1,22 @@
+from collections.abc import Iterator
+
 import pytest
 
 from contacts.models import Follow, Tag
 from tenants.models import Tenant
+from tests.contacts.truth import assert_facts_are_true
 from tests.integrations.caller import Caller
 from tests.mirror import mirror_everything
 from tests.sandbox_server import Sandbox, sandbox, sandbox_process  # noqa: F401
 
 
 @pytest.fixture
-def mirrored(in_acme: Tenant, sandbox: Sandbox) -> Tenant:  # noqa: F811
+def mirrored(in_acme: Tenant, sandbox: Sandbox) -> Iterator[Tenant]:  # noqa: F811
+    """Whatever a test does to it, the facts stay in step with the truth."""
     mirror_everything()
-    return in_acme
+    yield in_acme
+    with in_acme:
+        assert_facts_are_true()
 
 
 @pytest.fixture

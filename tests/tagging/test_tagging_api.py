@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from contacts import bulk
 from contacts.models import Follow, Tag, TagGroup
 from tenants import outbox
 from tenants.models import OutgoingCall, Tenant
@@ -46,6 +47,7 @@ def test_without_userid_the_only_living_friendship_is_meant(api: Caller, follow:
 def test_without_userid_two_friendships_are_ambiguous(api: Caller, new_tag: Tag, follow: Follow) -> None:
     other = Follow.objects.exclude(customer=follow.customer).exclude(staff=follow.staff).order_by("id")[0]
     Follow.objects.create(customer=follow.customer, staff=other.staff, added_at=timezone.now())
+    bulk.refresh_customers([follow.customer_id])
     response = api.post(f"customers/{follow.customer.external_userid}/tags", {"add": [new_tag.wecom_id]})
     assert response.status_code == 400
     assert list(response.json()["field_errors"]) == ["userid"]

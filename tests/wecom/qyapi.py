@@ -77,7 +77,7 @@ class Qyapi:
         with self._lock:
             self.calls[api] += 1
             self.queries[api] = query
-            self.bodies[api] = json.loads(body) if body else None
+            self.bodies[api] = body if body and body.startswith(b"--") else json.loads(body) if body else None
             answer = self.answers.get(api)
             if api == "gettoken" and answer is None:
                 self.tokens += 1
