@@ -43,6 +43,7 @@ def draw(name: str, title: str, lines: Mapping[str, Mapping[int, float]]) -> Non
         place = LEFT + number * 210
         parts.append(f'<text x="{place}" y="{HEIGHT - 6}" fill="{colour}">● {label}</text>')
     FOLDER.mkdir(exist_ok=True)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">'
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
     background = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
     (FOLDER / f"{name}.svg").write_text("\n".join([head, background, *parts, "</svg>", ""]))

@@ -45,7 +45,7 @@ class Given:
         self.ten = [self.tag(0.01) for _ in range(10)]
         self.department = fetched("SELECT id FROM members_department WHERE wecom_id = 7")[0][0]
         self.staff = [row[0] for row in fetched(_OF_DEPARTMENT, [self.department])]
-        self.stage = fetched("SELECT min(id) FROM contacts_stage")[0][0]
+        self.stage = fetched("SELECT min(id) + 1 FROM contacts_stage")[0][0]
 
     def tag(self, share: float) -> int:
         """The one that comes nearest, each once."""
@@ -126,8 +126,9 @@ def measured(query: Query, rounds: int) -> dict[str, Any]:
     CustomField.objects.get_or_create(key="city", defaults={"name": "city"})
     tree = clean({"match": "all", "of": conditions})
     facts = f"FROM contacts_customerfacts WHERE {where}"
+    newest = f"SELECT customer_id, added_at {facts} ORDER BY added_at DESC, customer_id DESC LIMIT {PAGE}"
     page = (
-        f"SELECT c.* FROM (SELECT customer_id, added_at {facts} ORDER BY added_at DESC, customer_id DESC LIMIT {PAGE}) p"
+        f"SELECT c.* FROM ({newest}) p"
         " JOIN contacts_customer c ON c.id = p.customer_id ORDER BY p.added_at DESC, p.customer_id DESC"
     )
     number = segments.count(tree).number
