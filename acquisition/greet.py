@@ -63,20 +63,18 @@ def body_for(welcome: Welcome, staff: Staff | None, external_userid: str) -> tup
     """What is sent, and how many attachments had to stay behind: their files did not lie at WeCom in time, and the
     text alone is better than nothing."""
     names = {}
-    if f"{{{messages.CUSTOMER_NAME}}}" in welcome.text:
+    known = Customer.objects.filter(external_userid=external_userid).first()  # a link is theirs, if they are known yet
+    if f"{{{messages.CUSTOMER_NAME}}}" in welcome.text and not (known and known.name):
         names[messages.CUSTOMER_NAME] = name_of(external_userid)
+    receiver: dict[str, Any] = {"use": "welcome", "staff": staff, "customer": known, "names": names}
     try:
-        return messages.wecom_body(welcome.content, use="welcome", staff=staff, names=names), 0
+        return messages.wecom_body(welcome.content, **receiver), 0
     except messages.MediaNotReady:
-        text_alone = {**welcome.content, "materials": []}
-        return messages.wecom_body(text_alone, use="welcome", staff=staff, names=names), len(welcome.materials)
+        return messages.wecom_body({**welcome.content, "materials": []}, **receiver), len(welcome.materials)
 
 
 def name_of(external_userid: str) -> str:
     """Asked of WeCom, as a new customer is not stored yet; without an answer in time the greeting goes without it."""
-    known = Customer.objects.filter(external_userid=external_userid).exclude(name="").values_list("name", flat=True)
-    if name := known.first():
-        return name
     try:
         client = wecom_client(priority=OutgoingCall.Priority.WELCOME)
         answer = client.call("externalcontact/get", {"external_userid": external_userid}, timeout=NAME_SECONDS)

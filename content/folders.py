@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _now
@@ -22,7 +22,6 @@ from content.models import Folder
 manager = role_required("owner", "admin")
 MOST = 200
 DEEPEST = 3
-PAGES = {Folder.Of.MATERIALS: "content:materials", Folder.Of.SCRIPTS: "content:scripts"}
 INDENT = "　"
 
 
@@ -73,6 +72,10 @@ def with_below(folder: Folder) -> list[int]:
     return found
 
 
+def page_of(folder: Folder) -> str:
+    return "content:scripts" if folder.of == Folder.Of.SCRIPTS else "content:materials"
+
+
 class FolderForm(KitModelForm):
     class Meta:
         model = Folder
@@ -109,8 +112,6 @@ class FolderForm(KitModelForm):
 @manager
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, of: str) -> HttpResponse:
-    if of not in Folder.Of.values:
-        raise Http404
     kind = Folder.Of(of)
     form = FolderForm(
         request.POST if request.method == "POST" else None, of=kind, initial={"parent": request.GET.get("parent")}
@@ -118,7 +119,7 @@ def new(request: HttpRequest, of: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         folder = form.save()
         audit.record(request, "folder.create", folder.name)
-        return answers.done(request, _now("文件夹已创建"), back_to=PAGES[kind], leave=True)
+        return answers.done(request, _now("文件夹已创建"), back_to=page_of(folder), leave=True)
     values = {"form": form, "title": _("新建文件夹"), "submit": _("创建")}
     return answers.drawer(request, "console/kit/form_drawer.html", values, wrong=bool(form.errors))
 
@@ -131,7 +132,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         form.save()
         audit.record(request, "folder.change", folder.name)
-        return answers.done(request, _now("文件夹已保存"), back_to=PAGES[Folder.Of(folder.of)], leave=True)
+        return answers.done(request, _now("文件夹已保存"), back_to=page_of(folder), leave=True)
     values = {"form": form, "title": _("修改文件夹"), "submit": _("保存"), "folder": folder}
     return answers.drawer(request, "content/folder.html", values, wrong=bool(form.errors))
 
@@ -141,7 +142,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """What is in it moves one level up: nothing is deleted with a folder."""
     folder = get_object_or_404(Folder, pk=pk)
-    back = reverse(PAGES[Folder.Of(folder.of)])
+    back = reverse(page_of(folder))
     twins = set(Folder.objects.filter(of=folder.of, parent=folder.parent).values_list("name", flat=True))
     if any(child.name in twins for child in folder.children.all()):
         words = _now("上一级已有同名的文件夹，请先改名")

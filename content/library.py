@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count, Max, QuerySet, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _now
@@ -103,8 +103,6 @@ def index(request: HttpRequest) -> HttpResponse:
 @manager
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, kind: str) -> HttpResponse:
-    if kind not in FORMS:
-        raise Http404
     material = Material(kind=kind, created_by=request.user.get_username()[:80])
     return _form(request, material, _("新建%(kind)s") % {"kind": Kind(kind).label}, _("创建"))
 

@@ -5,6 +5,7 @@ Nobody reads a file by its place: links are signed and end soon, except those of
 
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -105,9 +106,12 @@ class Bucket:
         )
 
     def open(self, key: str) -> IO[bytes]:
+        return self._read(self._key(key))
+
+    def _read(self, name: str) -> IO[bytes]:
         answer = None
         try:
-            answer = self.client.get_object(bucket_name=self.name, object_name=self._key(key))
+            answer = self.client.get_object(bucket_name=self.name, object_name=name)
             copy = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115  the reader closes it
             for piece in answer.stream(PIECE):
                 copy.write(piece)
@@ -115,7 +119,7 @@ class Bucket:
             return cast(IO[bytes], copy)
         except Exception as error:
             if getattr(error, "code", "") == "NoSuchKey":
-                raise Missing(key) from None
+                raise Missing(name) from None
             raise
         finally:
             if answer is not None:
@@ -139,7 +143,9 @@ class Bucket:
         names = list(self.names_of(schema))
         for name in names:
             place = to.joinpath(*PurePosixPath(name).parts[1:])
-            self.client.fget_object(bucket_name=self.name, object_name=name, file_path=str(place))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with self._read(name) as source, place.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
         return len(names)
 
     def address(self, key: str, name: str, *, inline: bool, seconds: int) -> str | None:

@@ -1,11 +1,13 @@
 from django.urls import path
 
 from content import folders, library, public, script_pages
+from content.material_forms import FORMS
+from content.models import Folder
 
 app_name = "content"
 urlpatterns = [
     path("console/materials/", library.index, name="materials"),
-    path("console/materials/new/<slug:kind>/", library.new, name="new_material"),
+    *(path(f"console/materials/new/{kind}/", library.new, {"kind": kind}, name="new_material") for kind in FORMS),
     path("console/materials/upload/", library.upload, name="upload"),
     path("console/materials/pick/", library.pick, name="pick"),
     path("console/materials/move/", library.move, name="move_materials"),
@@ -13,7 +15,7 @@ urlpatterns = [
     path("console/materials/restore/", library.restore, name="restore_materials"),
     path("console/materials/<int:pk>/", library.detail, name="material"),
     path("console/materials/<int:pk>/edit/", library.edit, name="edit_material"),
-    path("console/folders/new/<slug:of>/", folders.new, name="new_folder"),
+    *(path(f"console/folders/new/{of}/", folders.new, {"of": of}, name="new_folder") for of in Folder.Of.values),
     path("console/folders/<int:pk>/", folders.edit, name="folder"),
     path("console/folders/<int:pk>/delete/", folders.delete, name="delete_folder"),
     path("console/scripts/", script_pages.index, name="scripts"),

@@ -92,6 +92,12 @@ _CONFIGURATION: dict[int, str] = {
 
 _DATA: dict[int, str] = {
     40003: "the member id is wrong or not in contacts",
+    40004: "the media type is invalid",
+    40005: "the file type is invalid",
+    40006: "the file's size is invalid",
+    40008: "the message type is invalid",
+    40009: "the picture's size is invalid",
+    40011: "the video's size is invalid",
     40029: "the sign-in code is invalid, used or older than five minutes",
     40031: "the list of ids is invalid",
     40032: "the list of ids is too long",
@@ -113,6 +119,7 @@ _DATA: dict[int, str] = {
     40098: "the member taking over is not real-name verified",
     40099: "the member taking over has reached the customer limit",
     40100: "the customer is already being handed over",
+    40123: "the picture's format is invalid",
     40126: "the company has reached its 3,000 customer tags",
     40128: "the customer was handed over twice in 90 days",
     40129: "the customer is being handed over",

@@ -71,6 +71,13 @@ ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("externalcontact/list_contact_way", "POST", Kind.READ, lists=("contact_way",)),
     Endpoint("externalcontact/update_contact_way", "POST", Kind.IDEMPOTENT),
     Endpoint("externalcontact/del_contact_way", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/add_msg_template", "POST", Kind.CREATE),
+    Endpoint("externalcontact/get_groupmsg_list_v2", "POST", Kind.READ, lists=("group_msg_list",)),
+    Endpoint("externalcontact/get_groupmsg_task", "POST", Kind.READ, lists=("task_list",)),
+    Endpoint("externalcontact/get_groupmsg_send_result", "POST", Kind.READ, lists=("send_list",)),
+    # twice reminds twice, of at most three a day that WeCom allows
+    Endpoint("externalcontact/remind_groupmsg_send", "POST", Kind.IDEMPOTENT),
+    Endpoint("externalcontact/cancel_groupmsg_send", "POST", Kind.IDEMPOTENT),
     Endpoint("message/send", "POST", Kind.MESSAGE),
     Endpoint("media/upload", "POST", Kind.IDEMPOTENT),  # twice makes two ids, of which one is never used
     Endpoint("get_jsapi_ticket", "GET", Kind.READ),

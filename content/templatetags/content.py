@@ -12,7 +12,7 @@ from content.reading import file_url as address
 
 register = template.Library()
 
-MARKS = {
+MARKS: dict[str, str] = {
     Material.Kind.TEXT: "message-2",
     Material.Kind.IMAGE: "photo",
     Material.Kind.LINK: "link",
@@ -34,7 +34,7 @@ def file_size(size: int | None) -> str:
 
 @register.filter
 def mark(kind: str) -> str:
-    return MARKS.get(Material.Kind(kind), "file")
+    return MARKS.get(kind, "file")
 
 
 @register.inclusion_tag("content/_thumb.html")
@@ -42,7 +42,7 @@ def thumb(material: Material) -> dict[str, Any]:
     """A small square: the picture itself, or the mark of the kind."""
     file = material.file
     picture = address(file) if file and file.mime in SHOWN_INLINE and file.mime.startswith("image/") else ""
-    return {"picture": picture, "icon": MARKS[Material.Kind(material.kind)], "kind": material.kind}
+    return {"picture": picture, "icon": MARKS.get(material.kind, "file"), "kind": material.kind}
 
 
 @register.simple_tag
