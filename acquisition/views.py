@@ -92,7 +92,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
 @editors
 def staff_welcome(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """A greeting for the customers of some staff, new or stored."""
-    stored = get_object_or_404(Welcome, pk=pk, reach=Welcome.Reach.STAFF) if pk is not None else None
+    stored = None if pk is None else get_object_or_404(Welcome, pk=pk, reach=Welcome.Reach.STAFF)
     initial = {"name": stored.name, "staff": stored.staff_ids, "content": stored.content} if stored else {}
     form = StaffForm(request.POST or None, initial=initial, stored=stored)
     if request.method == "POST" and form.is_valid():

@@ -26,4 +26,9 @@ EVENT_NAMES: dict[str, Promise] = {
     "change_contact.delete_party": _("删除部门"),
     "change_contact.update_tag": _("员工标签变更"),
 }
-PURPOSES: dict[str, Promise] = {"welcome": _("欢迎语"), "mark_tag": _("打标签"), "remark": _("改备注")}
+PURPOSES: dict[str, Promise] = {
+    "welcome": _("欢迎语"),
+    "mark_tag": _("打标签"),
+    "remark": _("改备注"),
+    "tell": _("应用消息提醒"),
+}

@@ -21,7 +21,7 @@ ACTIONS: dict[str, Any] = {
     "operator.reset_second_factor": _("关闭操作员的两步验证"),
     "job.cancel": _("停止任务"),
 }
-DETAILS: dict[str, Any] = {"role": _("角色"), "scope": _("数据范围"), "name": _("姓名")}
+DETAILS: dict[str, Any] = {"role": _("角色"), "scope": _("数据范围"), "name": _("姓名"), "stage": _("阶段")}
 VALUES: dict[str, Any] = {
     "owner": _("超级管理员"),
     "admin": _("管理员"),

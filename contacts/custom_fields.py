@@ -48,12 +48,14 @@ def put_away(field: CustomField) -> None:
     field.save(update_fields=["archived_at"])
 
 
+@transaction.atomic
 def bring_back(field: CustomField) -> None:
+    """To the place it had, with the values that customers had in it."""
     _checked_name(field.name, field)
     if living_fields().count() >= MOST:
         raise ValidationError({"name": _("最多 %(most)d 个自定义字段") % {"most": MOST}})
-    field.archived_at, field.order = None, last_place(living_fields())
-    field.save(update_fields=["archived_at", "order"])
+    field.archived_at = None
+    field.save(update_fields=["archived_at"])
 
 
 def key_for(name: str) -> str:

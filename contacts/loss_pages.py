@@ -78,7 +78,7 @@ LOSSES = ListPage(
         Column(_("员工"), kind="wide"),
         Column(_("成为好友多久"), kind="wide"),
         Column(_("还是好友的同事"), kind="wide"),
-        Column(_("流失时间"), sort="ended_at", kind="time"),
+        Column(_("流失时间"), sort="ended_at", kind="time wide"),
     ),
     row="contacts/_loss.html",
     order="-ended_at",

@@ -72,8 +72,8 @@ def text_of(receiver: Staff, follows: list[Follow]) -> str:
         f"{localtime(follow.ended_at):%m-%d %H:%M} {what_happened(follow, receiver)}{known_for(follow)}"
         for follow in follows[:NAMED]
     ]
-    if more := len(follows) - NAMED:
-        lines += [_("还有 %(more)d 位") % {"more": more}] if more > 0 else []
+    if len(follows) > NAMED:
+        lines.append(_("还有 %(more)d 位") % {"more": len(follows) - NAMED})
     return "\n".join(lines)
 
 

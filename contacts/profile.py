@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from contacts import bulk
+from contacts import bulk, reminders
 from contacts.models import Customer, CustomField, FollowUp, TimelineEntry
 from members.models import Staff
 
@@ -206,7 +206,10 @@ def write_follow_up(
     open_before = FollowUp.objects.open().filter(own, customer=customer, pk__lt=row.pk)
     if row.next_at is None:
         open_before = open_before.filter(next_at__lte=now)
-    open_before.update(next_done_at=now)
+    if settled := list(open_before.values_list("pk", flat=True)):
+        FollowUp.objects.filter(pk__in=settled).update(next_done_at=now)
+        reminders.forget(settled)
+    reminders.remind(row)
     kind = TimelineEntry.Kind.FOLLOWED_UP
     payload = {"text": text, "next_at": next_at.isoformat() if next_at else None, "follow_up": row.pk}
     entry = bulk.Entry(
@@ -216,10 +219,14 @@ def write_follow_up(
     return row
 
 
+@transaction.atomic
 def finish_follow_up(row: FollowUp) -> bool:
     """Its next step was taken; False when that stood there already."""
+    reminders.forget([row.pk])
     return bool(FollowUp.objects.open().filter(pk=row.pk).update(next_done_at=timezone.now()))
 
 
+@transaction.atomic
 def reopen_follow_up(row: FollowUp) -> None:
     FollowUp.objects.filter(pk=row.pk).update(next_done_at=None)
+    reminders.remind(row)

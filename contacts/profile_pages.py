@@ -108,7 +108,9 @@ def fields(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             if not changes:
                 return done(request, _now("资料没有变化"), back_to=page_of(pk), level="info")
-            record(request, "customer.fields", target=found.external_userid, detail=changes)
+            names = {field.key: field.name for field, _value in shown_fields(found)}
+            detail = {names[key]: ["—" if one is None else one for one in pair] for key, pair in changes.items()}
+            record(request, "customer.fields", target=found.external_userid, detail=detail)
             return told(done(request, _now("已保存"), back_to=page_of(pk)))
     context = {"title": _now("编辑资料"), "note": str(found), "form": form, "submit": _now("保存")}
     return drawer(request, "console/kit/form_drawer.html", context, wrong=bool(form.errors))
@@ -137,7 +139,7 @@ class FollowUpForm(KitForm):
         label=_("下次跟进时间"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text=_("到时间会出现在“待跟进”里；不填就只留下记录"),
+        help_text=_("到时间会发应用消息提醒，并出现在“待跟进”里；不填就只留下记录"),
     )
 
 

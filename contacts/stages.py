@@ -89,8 +89,7 @@ def _move(ids: Sequence[int], stage: Stage | None, by: str, source: str) -> int:
 def add_stage(name: str, outcome: str = Stage.Outcome.OPEN) -> Stage:
     """At the end of the pipeline. A name that was put away comes back with its customers."""
     name = _checked(name)
-    if living_stages().count() >= MOST:
-        raise ValidationError({"name": _("最多 %(most)d 个阶段") % {"most": MOST}})
+    _refuse_one_more()
     order = last_place(living_stages())
     old = Stage.objects.filter(name=name).exclude(archived_at=None).order_by("-archived_at").first()
     if old is not None:
@@ -111,8 +110,18 @@ def put_away(stage: Stage) -> None:
     stage.save(update_fields=["archived_at"])
 
 
+@transaction.atomic
 def bring_back(stage: Stage) -> None:
-    add_stage(stage.name, stage.outcome)
+    """To the place it had, with those who are still in it."""
+    _checked(stage.name, stage)
+    _refuse_one_more()
+    stage.archived_at = None
+    stage.save(update_fields=["archived_at"])
+
+
+def _refuse_one_more() -> None:
+    if living_stages().count() >= MOST:
+        raise ValidationError({"name": _("最多 %(most)d 个阶段") % {"most": MOST}})
 
 
 def _checked(name: str, stage: Stage | None = None) -> str:

@@ -120,6 +120,7 @@ CUSTOMERS = ListPage(
         Column(_("添加时间"), sort="added_at", kind="time"),
     ),
     row="contacts/_customer.html",
+    bulk="tagging/_customer_bulk.html",  # the room of tags is above this one: its page names the buttons
     order="-added_at",
     filters=CustomerFilters,
     row_url=lambda customer: reverse("contacts:customer", args=[customer.pk]),
@@ -274,8 +275,13 @@ TIMELINE_SIDES = {
         "stage_changed",
         "fields_changed",
         "followed_up",
+        "task_done",
+        "task_skipped",
     ],
-    "system": ["welcome_sent", "welcome_failed", "follow_vanished", "transfer_failed"],
+    "system": [
+        *("welcome_sent", "welcome_failed", "follow_vanished", "transfer_failed"),
+        *("sop_enrolled", "sop_exited"),
+    ],
 }
 
 

@@ -70,8 +70,16 @@ def story(entry: TimelineEntry) -> str:
         Kind.STAGE_CHANGED: lambda: _stage(payload),
         Kind.FIELDS_CHANGED: lambda: _fields(payload),
         Kind.FOLLOWED_UP: lambda: _followed_up(payload),
+        Kind.SOP_ENROLLED: lambda: _("进入 SOP“%(name)s”") % {"name": payload.get("name", "")},
+        Kind.SOP_EXITED: lambda: _("退出 SOP“%(name)s”") % {"name": payload.get("name", "")},
+        Kind.TASK_DONE: lambda: _("完成任务“%(title)s”") % {"title": payload.get("title", "")},
+        Kind.TASK_SKIPPED: lambda: (
+            _("跳过任务“%(title)s”：%(reason)s")
+            % {"title": payload.get("title", ""), "reason": payload.get("reason", "")}
+        ),
         Kind.LINK_OPENED: lambda: _opened(payload),
         Kind.CONTENT_SENT: lambda: _sent(payload, staff),
+        Kind.BROADCAST_SENT: lambda: _broadcast(staff, payload),
         Kind.GROUP_JOINED: lambda: _("加入客户群“%(chat)s”") % {"chat": chat},
         Kind.GROUP_LEFT: lambda: _("离开客户群“%(chat)s”") % {"chat": chat},
     }
@@ -137,6 +145,10 @@ def _opened(payload: dict[str, Any]) -> str:
 def _sent(payload: dict[str, Any], staff: str) -> str:
     title = payload.get("material") or payload.get("script") or _("内容")
     return _("%(staff)s 发送了“%(title)s”") % {"staff": staff, "title": title}
+
+
+def _broadcast(staff: str, payload: dict[str, Any]) -> str:
+    return _("收到%(staff)s 发送的群发“%(title)s”") % {"staff": staff, "title": payload.get("title", "")}
 
 
 def _refusal(payload: dict[str, Any]) -> str:

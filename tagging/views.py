@@ -22,6 +22,8 @@ from console.forms import KitForm, PickMany
 from console.lists import Column, Empty, Filters, ListPage
 from contacts.models import Follow, FollowTag, Tag, TagGroup, TimelineEntry
 from contacts.views import TagsField, last_sync, living_tags
+from tagging import corp_tags
+from tagging.corp_tag_pages import changes_of_tags, may_edit
 from tagging.marking import change_tags
 
 
@@ -43,11 +45,13 @@ TAGS = ListPage(
     ),
     columns=(Column(_("标签组")), Column(_("标签和客户数")), Column(_("标签数"), kind="number wide")),
     row="tagging/_group.html",
+    row_url=lambda group: "" if group.is_of_rules else reverse("tagging:group", args=[group.pk]),
+    template="tagging/tags.html",
     order="-order",
     filters=TagFilters,
     empty=Empty(
         _("还没有企业标签"),
-        _("接入企业微信后，在企业微信管理后台「客户与上下游 → 客户标签」创建的企业标签会自动同步到这里。"),
+        _("接入企业微信后，在管理后台「客户与上下游 → 客户标签」创建的标签会自动同步到这里，也可以直接新建。"),
         _("去接入企业微信"),
         "callbacks:connection",
         picture="tag",
@@ -58,10 +62,11 @@ TAGS = ListPage(
 @require_GET
 @operator_required
 def tags(request: HttpRequest) -> HttpResponse:
-    rows = TagGroup.objects.filter(deleted_at=None)
+    rows = TagGroup.objects.filter(deleted_at=None).exclude(wecom_id="", tags=None)
     term = request.GET.get("q", "").strip()
     prepare = partial(with_tags, operator=request.user, term=term)
-    return TAGS.respond(request, rows, prepare=prepare, fresh_at=last_sync(connection.tenant.pk))
+    context = {"may_edit": may_edit(request), "left": corp_tags.room_left(), **changes_of_tags()}
+    return TAGS.respond(request, rows, prepare=prepare, fresh_at=last_sync(connection.tenant.pk), context=context)
 
 
 def with_tags(groups: list[TagGroup], operator: Any, term: str) -> list[TagGroup]:
@@ -74,10 +79,14 @@ def with_tags(groups: list[TagGroup], operator: Any, term: str) -> list[TagGroup
         by_group[tag.group_id].append(tag)
     for group in groups:
         group.shown = by_group[group.pk]  # type: ignore[attr-defined]
-        if term.lower() not in group.name.lower():
+        if term.lower() not in group.title.lower():
             group.shown = [tag for tag in by_group[group.pk] if term.lower() in tag.name.lower()]  # type: ignore[attr-defined]
         group.size = len(by_group[group.pk])  # type: ignore[attr-defined]
     return groups
+
+
+def changeable_tags() -> QuerySet[Tag]:
+    return living_tags().exclude(group__wecom_id="")
 
 
 class PickTags(PickMany):
@@ -98,14 +107,14 @@ class TagsForm(KitForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["tags"].queryset = living_tags()
+        self.fields["tags"].queryset = changeable_tags()
 
     def changes(self) -> tuple[list[Tag], list[Tag]]:
         """Ticked and unticked since the drawer opened."""
         before = {int(part) for part in self.cleaned_data["before"].split(",") if part.isascii() and part.isdigit()}
         wanted = {tag.pk: tag for tag in self.cleaned_data["tags"]}
         add = [tag for pk, tag in wanted.items() if pk not in before]
-        return add, list(living_tags().filter(pk__in=before - set(wanted)))
+        return add, list(changeable_tags().filter(pk__in=before - set(wanted)))
 
 
 def follow_or_404(request: HttpRequest, pk: int) -> Follow:

@@ -37,7 +37,7 @@ SELECT n, 'wm' || lpad(n::text, 30, '0'), name, 1, n %% 3, 'https://wx.qlogo.cn/
     CASE WHEN n %% 3 = 0 THEN jsonb_build_object('city', 'c' || n %% 300, 'budget', n %% 1000) ELSE '{}' END,
     name, 1, ''
 FROM generate_series(1, %(customers)s) n,
-    LATERAL (SELECT '客户' || chr(19968 + (n * 7919) %% 5000) || chr(19968 + (n * 104729) %% 5000) AS name) named,
+    LATERAL (SELECT '客户' || chr(19968 + n %% 997) || chr(19968 + abs(hashint4(n) / 2) %% 5000) AS name) named,
     LATERAL (SELECT min(id) AS first FROM contacts_stage) stages
 """
 _FOLLOWS = """
@@ -47,11 +47,11 @@ SELECT customer, staff.first + seat, '', '', '', 1 + customer %% 16,
     CASE WHEN customer %% 5 = 0 THEN 'c' || customer %% %(codes)s ELSE '' END, '', at, at, false, ended,
     CASE WHEN ended IS NULL THEN '' ELSE 'customer' END, ended, ''
 FROM (
-    SELECT n AS customer, (n * 31) %% %(staff)s AS seat, n FROM generate_series(1, %(customers)s) n
+    SELECT n AS customer, abs(hashint4(n) / 2) %% %(staff)s AS seat, n FROM generate_series(1, %(customers)s) n
     UNION ALL
-    SELECT n * 5, (n * 155 + 977) %% %(staff)s, n FROM generate_series(1, %(customers)s / 5) n
+    SELECT n * 5, (abs(hashint4(n * 5) / 2) + 977) %% %(staff)s, n FROM generate_series(1, %(customers)s / 5) n
 ) pairs, LATERAL (SELECT now() - random() * interval '900 days' * (n %% 7 + 1) / 7 AS at) told,
-    LATERAL (SELECT CASE WHEN n %% 10 = 0 THEN at + (now() - at) * random() END AS ended) ends,
+    LATERAL (SELECT CASE WHEN random() < 0.1 THEN at + (now() - at) * random() END AS ended) ends,
     LATERAL (SELECT min(id) AS first FROM members_staff) staff
 ORDER BY at
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
 
-from benchmarks.common.million import build
+from benchmarks.common import million
 from benchmarks.common.servers import ROOT, new_port
 
 BARE = """
@@ -51,7 +51,8 @@ def main() -> None:
     stub = subprocess.Popen([sys.executable, "-m", "benchmarks.fanout.stub", str(port)], cwd=ROOT)
     try:
         with company() as tenant:
-            build(customers, customers * 2)
+            million.STAFF = max(20, customers // 500)  # so that a call is as large at every scale
+            million.build(customers, customers * 2)
             fill_receipts()
             found = {**planned(rounds), **looped(port), **killed(port, kills, tenant)}
     finally:

@@ -76,10 +76,10 @@ def queries() -> dict[str, tuple[dict[str, Any], Any, str, list[Any]]]:
             [seen, [g.t30], g.stage, seen, [g.t30]],
         ),
         "name, tag, friends": (
-            {"q": "户一", "tags": [g.t30], "state": "friends"},
+            {"q": "户丙", "tags": [g.t30], "state": "friends"},
             None,
             f"{both} AND customer_id IN ({named} AND search_text LIKE %s)",
-            [[g.t30], "户一", "%户一%"],
+            [[g.t30], "户丙", "%户丙%"],
         ),
     }
 

@@ -9,7 +9,7 @@ from benchmarks.segment.run import measure, ratio
 
 def run(scale: Scale) -> list[Row]:
     sizes = scale.pick([5_000, 20_000], [10_000, 100_000], [10_000, 100_000, 1_000_000])
-    found = {size: measure("list", size, rounds=scale.pick(5, 7, 9))["queries"] for size in sizes}
+    found = {size: measure("list", size, rounds=scale.pick(5, 9, 15))["queries"] for size in sizes}
     if scale is Scale.FULL:
         lines = {}
         for label, depth in {"first page": "first", "page in the middle": "the middle", "count": "count"}.items():

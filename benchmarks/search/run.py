@@ -1,4 +1,4 @@
-"""Search in the session archive: two and four characters, common and rare, by all and within a range; at growing sizes."""
+"""Search in the session archive: two and four characters, common and rare, in all and in a range; at growing sizes."""
 
 import json
 import os

@@ -17,12 +17,12 @@ register = template.Library()
 
 TONES = ("blue", "green", "amber", "purple", "teal", "rose", "indigo", "slate")
 STATE_TONES = {
-    **dict.fromkeys(("done", "ok", "active", "sent", "processed"), "good"),
-    **dict.fromkeys(("new", "queued", "pending", "ready", "draft"), "calm"),
-    **dict.fromkeys(("running", "sending", "processing", "retry"), "busy"),
-    **dict.fromkeys(("parked", "unknown", "waiting", "suspended", "expired", "maintenance"), "warn"),
+    **dict.fromkeys(("done", "ok", "active", "sent", "processed", "confirmed"), "good"),
+    **dict.fromkeys(("new", "queued", "pending", "ready", "draft", "scheduled", "planned"), "calm"),
+    **dict.fromkeys(("running", "sending", "processing", "retry", "planning", "asked"), "busy"),
+    **dict.fromkeys(("parked", "unknown", "waiting", "created", "suspended", "expired", "maintenance"), "warn"),
     **dict.fromkeys(("dead", "failed", "refused", "rejected", "error"), "bad"),
-    **dict.fromkeys(("cancelled", "ignored", "skipped", "off", "left", "ended"), "off"),
+    **dict.fromkeys(("cancelled", "ignored", "skipped", "off", "left", "ended", "exited", "stopped"), "off"),
 }
 
 

@@ -44,3 +44,4 @@ class SegmentMember(TenantModel):
                 fields=["segment", "customer"], condition=models.Q(left_at=None), name="segment_member_once"
             )
         ]
+        indexes = [models.Index(fields=["segment", "-entered_at"], name="segment_entries")]

@@ -8,6 +8,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from archive.models import ArchivedMessage, Conversation
+from archive.signals import messages_arrived
 from contacts import bulk
 from contacts.models import Follow, Stage, Tag
 from contacts.signals import follow_added, tags_changed
@@ -114,6 +116,22 @@ def test_an_opened_link_tags_the_friendship_it_was_sent_in(follow: Follow, new_t
     deliver()
     assert carries(follow, new_tag)
     assert TRIGGERS["opened"].because(RuleHit.objects.get(rule=made).reason) == "链接“报价单”"
+
+
+def test_a_keyword_in_the_archive_tags_the_friendship_it_was_said_in(follow: Follow, new_tag: Tag) -> None:
+    made = rule("message", new_tag, words=["退款"], speaker="customer")
+    talk = Conversation.objects.create(
+        key="p:a|b", kind="customer", staff_ids=[follow.staff_id], customer_id=follow.customer_id
+    )
+    said = {"conversation": talk, "kind": "text", "sender": "x", "from_customer": True, "at": timezone.now()}
+    message = ArchivedMessage.objects.create(msgid="m1", seq=1, text="我要退款", **said)
+    other = ArchivedMessage.objects.create(msgid="m2", seq=2, text="好的", **said)
+    for _ in range(2):
+        messages_arrived.send(None, message_ids=[message.pk, other.pk])
+    deliver()
+    assert carries(follow, new_tag)
+    assert TRIGGERS["message"].because(RuleHit.objects.get(rule=made).reason) == "关键词“退款”，客户说的"
+    assert rules.trial(made).facts == 1
 
 
 def test_what_a_rules_own_change_causes_goes_no_deeper(follow: Follow, new_tag: Tag, sandbox: Sandbox) -> None:
