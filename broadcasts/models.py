@@ -31,6 +31,7 @@ class Broadcast(TenantModel):
     staff_ids = ArrayField(models.BigIntegerField(), default=list)  # only through these; of groups, their owners
     content = models.JSONField(default=dict)  # text and materials, as `content.messages` reads them
     state = models.CharField(max_length=12, choices=State, default=State.DRAFT)
+    reason = models.CharField(max_length=200, blank=True)  # why it failed
     send_at = models.DateTimeField(null=True)
     preflight = models.JSONField(default=dict)  # what was promised when it was sent
     created_by = models.CharField(max_length=80, blank=True)
@@ -67,6 +68,11 @@ class BroadcastSender(TenantModel):
     state = models.CharField(max_length=12, choices=State, default=State.PLANNED)
     msgid = models.CharField(max_length=80, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    # how many of the receivers have which result: the sums of `Delivery`, written with it
+    sent = models.PositiveIntegerField(default=0)
+    not_friend = models.PositiveIntegerField(default=0)
+    at_limit = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(null=True)  # when WeCom took it
     confirmed_at = models.DateTimeField(null=True)
     poll_at = models.DateTimeField(null=True)
@@ -79,6 +85,23 @@ class BroadcastSender(TenantModel):
             models.Index(fields=["poll_at"], name="sender_to_poll", condition=models.Q(poll_at__isnull=False)),
             models.Index(fields=["msgid"], name="sender_msgid", condition=~models.Q(msgid="")),
         ]
+
+
+class LeftOut(TenantModel):
+    """Who was in the audience and is sent nothing, by reason, as it was planned."""
+
+    class Reason(models.TextChoices):
+        DELETED = "deleted", _("已不是好友")
+        NO_SENDER = "no_sender", _("没有可发送的员工")
+        AT_LIMIT = "at_limit", _("已达接收上限")
+
+    broadcast = models.ForeignKey(Broadcast, on_delete=models.CASCADE, related_name="left_out", db_index=False)
+    reason = models.CharField(max_length=12, choices=Reason)
+    receivers = ArrayField(models.BigIntegerField())
+    total = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["broadcast", "reason"], name="left_out_once")]
 
 
 class Delivery(TenantModel):
@@ -112,3 +135,29 @@ class Receipts(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "receiver", "day"], name="receipts_once")]
+
+
+class SeenSending(TenantModel):
+    """A member's part in a mass message that was not ours, counted in `Receipts` once."""
+
+    msgid = models.CharField(max_length=80)
+    userid = models.CharField(max_length=64)
+    noted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["msgid", "userid"], name="seen_once")]
+
+
+class ReceiveRule(TenantModel):
+    """How many mass messages the company lets one receiver get, as an admin chose it in WeCom. One row a company."""
+
+    class Span(models.TextChoices):
+        MONTH = "month", _("每月与当月天数相同（默认）")
+        WEEK = "week", _("每周 7 条")
+        DAY = "day", _("每天 1 条")
+
+    only = models.BooleanField(default=True, editable=False)
+    span = models.CharField(_("每位客户、每个客户群的接收上限"), max_length=8, choices=Span, default=Span.MONTH)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["only"], condition=models.Q(only=True), name="one_receive_rule")]

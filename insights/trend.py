@@ -33,4 +33,5 @@ def tasks_by_day(operator: Any) -> DayChart:
     if (seen := visible_staff(operator)) is not None:
         done = done.filter(staff__in=seen.values("pk"))
     counts = per_day(done, "settled_at", days)
-    return DayChart(_("最近 30 天完成的任务"), days, [Series(_("完成任务"), counts, shape="bar")])
+    of_day = f"{reverse('sop:tasks')}?state=done&done_from={{day}}&done_to={{day}}"
+    return DayChart(_("最近 30 天完成的任务"), days, [Series(_("完成任务"), counts, of_day, shape="bar")])

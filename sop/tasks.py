@@ -121,7 +121,9 @@ def proved_by(sending_ids: Iterable[int]) -> int:
     For the signal `content.signals.sent`; what was sent from a task itself names its part to `task_sent`.
     """
     settled = 0
-    rows = Sending.objects.filter(pk__in=list(sending_ids), task_id=None).exclude(material=None)
+    rows = Sending.objects.filter(pk__in=list(sending_ids), task_id=None, via=Sending.Via.SIDEBAR).exclude(
+        material=None
+    )
     for sending in rows.filter(staff__isnull=False, customer__isnull=False).select_related("staff"):
         for task in open_tasks(sending.staff, sending.customer, at=sending.at):  # type: ignore[arg-type]
             settled += task_sent(task, f"m{sending.material_id}", sending)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import structlog
@@ -89,6 +89,16 @@ def _set_status(tenant: Tenant, status: str, suspended_at: datetime | None, acti
     hosts.forget()
 
 
+class Elsewhere(NamedTuple):
+    """Files that do not lie in the tenant's folder: copied for an export, deleted with the company."""
+
+    copy: Callable[[str, Path], int]
+    delete: Callable[[str], int]
+
+
+ELSEWHERE: list[Elsewhere] = []  # filled by scrm/wiring.py
+
+
 def export(tenant: Tenant, to: Path, *, by: str) -> dict[str, Any]:
     """All that the platform keeps of a company: a dump of its schema, its rows in the shared schema as JSON lines, its
     files. Into a folder, or into one file when the name ends with .zip. Secrets stay sealed."""
@@ -116,6 +126,8 @@ def _write(tenant: Tenant, folder: Path) -> dict[str, Any]:
     files = files_of(tenant.schema_name)
     if files.exists():
         shutil.copytree(files, folder / "files")
+    for place in ELSEWHERE:
+        place.copy(tenant.schema_name, folder / "files")
     manifest = {
         "tenant": {"schema": tenant.schema_name, "name": tenant.name, "uid": str(tenant.uid), "plan": tenant.plan},
         "migration_state": tenant.migration_state,
@@ -180,7 +192,7 @@ def delete(tenant: Tenant, *, by: str) -> dict[str, Any]:
     return {
         **certificate,
         "redis_keys": _delete_redis_keys(schema),
-        "files": _delete_files(schema),
+        "files": _delete_files(schema) + sum(place.delete(schema) for place in ELSEWHERE),
     }
 
 

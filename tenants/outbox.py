@@ -27,6 +27,7 @@ __all__ = [
     "resume",
     "retry",
     "retry_many",
+    "withdraw",
 ]
 
 State = OutgoingCall.State
@@ -153,6 +154,18 @@ def ignore(call: OutgoingCall, by: str, reason: str) -> OutgoingCall:
         if not told:
             tell_owner(row)
     return row
+
+
+@transaction.atomic
+def withdraw(keys: Iterable[str], *, by: str, reason: str) -> int:
+    """Take back what nobody has begun to send; its owner is told, as of any end. What is under way is left alone."""
+    rows = OutgoingCall.objects.filter(tenant=current_tenant(), idem_key__in=list(keys), state=State.PENDING)
+    calls = list(rows.select_for_update(skip_locked=True))
+    for call in calls:
+        call.state, call.finished_at, call.note = State.IGNORED, timezone.now(), f"withdrawn by {by}: {reason}"[:200]
+        call.save(update_fields=["state", "finished_at", "note"])
+        tell_owner(call)
+    return len(calls)
 
 
 def resume(app: CorpApp) -> int:

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 State = OutgoingCall.State
 FINAL = frozenset({State.OK, State.DEAD, State.EXPIRED, State.IGNORED})
 LARGEST_RESULT = 20_000
+SHORT_VALUE = 500
 
 Reconciler = Callable[[OutgoingCall, dict[str, Any], WeComClient], dict[str, Any] | None]
 
@@ -105,7 +106,7 @@ def _write(row: OutgoingCall, verdict: Verdict) -> None:
     row.result_code = verdict.code
     row.result_message = verdict.message[:300]
     if verdict.result is not None:
-        row.result = verdict.result if len(json.dumps(verdict.result)) <= LARGEST_RESULT else {"too_large": True}
+        row.result = short(verdict.result)
     if verdict.due_at is not None:
         row.due_at = verdict.due_at
     if verdict.burned:
@@ -113,6 +114,15 @@ def _write(row: OutgoingCall, verdict: Verdict) -> None:
     if row.state in FINAL:
         row.finished_at = timezone.now()
     row.save()
+
+
+def short(result: dict[str, Any]) -> dict[str, Any]:
+    """Of an answer that is too long to keep, what is short in it: the ids it was made for."""
+    if len(json.dumps(result)) <= LARGEST_RESULT:
+        return result
+    return {name: value for name, value in result.items() if len(json.dumps(value)) <= SHORT_VALUE} | {
+        "too_large": True
+    }
 
 
 def tell_owner(row: OutgoingCall) -> None:

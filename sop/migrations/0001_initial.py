@@ -328,6 +328,22 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "open")), fields=["customer", "ends_at"], name="tasks_of_customer"
             ),
         ),
+        migrations.AddIndex(
+            model_name="stafftask",
+            index=models.Index(fields=["-ends_at", "-id"], name="tasks_by_end"),
+        ),
+        migrations.AddIndex(
+            model_name="stafftask",
+            index=models.Index(fields=["starts_at"], name="tasks_begun"),
+        ),
+        migrations.AddIndex(
+            model_name="stafftask",
+            index=models.Index(condition=models.Q(("state", "done")), fields=["settled_at"], name="tasks_done"),
+        ),
+        migrations.AddIndex(
+            model_name="enrolment",
+            index=models.Index(fields=["plan", "-anchor_at", "-id"], name="enrolments_of_plan"),
+        ),
         migrations.AddConstraint(
             model_name="stafftask",
             constraint=models.UniqueConstraint(

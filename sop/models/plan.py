@@ -79,6 +79,7 @@ class Enrolment(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["plan", "follow", "cause"], name="enrolment_once")]
+        indexes = [models.Index(fields=["plan", "-anchor_at", "-id"], name="enrolments_of_plan")]
 
 
 class StepRun(TenantModel):

@@ -84,4 +84,7 @@ class StaffTask(TenantModel):
         indexes = [
             models.Index(fields=["staff", "ends_at"], name="tasks_open", condition=models.Q(state="open")),
             models.Index(fields=["customer", "ends_at"], name="tasks_of_customer", condition=models.Q(state="open")),
+            models.Index(fields=["-ends_at", "-id"], name="tasks_by_end"),
+            models.Index(fields=["starts_at"], name="tasks_begun"),
+            models.Index(fields=["settled_at"], name="tasks_done", condition=models.Q(state="done")),
         ]

@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from broadcasts import audience, reminders, results, sending
-from broadcasts.models import Broadcast, BroadcastSender
+from broadcasts import audience, reminders, results, seen, sending
+from broadcasts.models import Broadcast, BroadcastSender, Receipts, ReceiveRule
 from broadcasts.planning import plan
 from contacts import bulk
 from contacts.models import Customer, Follow
+from content import media
 from content.models import MediaId
 from members.models import Staff
-from tenants.jobs import run_to_end
+from tenants import outbox
+from tenants.jobs import run_slice, run_to_end, start
 from tenants.models import Job, OutgoingCall
-from tests.broadcasts.conftest import Office, outcomes, states
+from tenants.outcomes import short
+from tests.broadcasts.conftest import CORP, Office, outcomes, states
 from tests.content.made import material
 from tests.sandbox_server import Sandbox
 from tests.sizes import in_two_sizes
@@ -85,8 +88,6 @@ def test_a_limit_of_wecom_is_waited_for_without_trying(office: Office, sandbox: 
     draft = office.draft()
     sending.send(draft, by="lin", scope=None)
     run_to_end(Job.objects.get(kind=sending.JOB))
-    from tenants import outbox
-
     for _ in range(5):
         outbox.deliver_due(urgent=False)
     assert len(sandbox.calls(ADD)) == 1
@@ -201,8 +202,6 @@ def test_who_deleted_us_before_it_was_confirmed_is_told_apart(office: Office, sa
 
 
 def test_who_got_too_many_elsewhere_is_told_apart(office: Office, sandbox: Sandbox) -> None:
-    from tests.broadcasts.conftest import CORP
-
     draft = office.send(office.draft())
     sandbox.control("PATCH", CORP, limits={"mass_rule": "day"})
     sender = draft.senders.select_related("staff").order_by("-total")[0]
@@ -211,6 +210,17 @@ def test_who_got_too_many_elsewhere_is_told_apart(office: Office, sandbox: Sandb
     office.confirm()
     office.look(draft)
     assert outcomes(draft) == {"sent": draft.preflight["receivers"] - 1, "at_limit": 1}
+
+
+def test_what_staff_sent_by_themselves_counts_against_the_limit(office: Office, sandbox: Sandbox) -> None:
+    sender = audience.preflight(office.draft()).senders[0].staff
+    customer = Follow.objects.filter(staff=sender, ended_at=None, customer__active_follows=1)[0].customer
+    sandbox.act("staff_mass_sends", userid=sender.userid, to=[customer.external_userid], text="自己发的")
+    for _ in range(2):  # the second look counts nothing again
+        run_to_end(start(seen.JOB, "test"))
+    assert list(Receipts.objects.values_list("receiver", "count")) == [(customer.pk, 1)]
+    ReceiveRule.objects.create(span="day")
+    assert audience.preflight(office.draft()).left_out["at_limit"] == 1
 
 
 def test_whom_wecom_does_not_take_in_is_refused_and_known(office: Office, sandbox: Sandbox) -> None:
@@ -229,8 +239,6 @@ def test_a_media_id_that_died_is_made_anew(office: Office, sandbox: Sandbox) -> 
     picture = material("image")
     draft = office.draft(content={"text": "新品", "materials": [picture.pk]})
     sending.send(draft, by="lin", scope=None)
-    from content import media
-
     media.ready(picture.file, "image")
     sandbox.act("time_passes", seconds=4 * 86_400)
     old = set(MediaId.objects.values_list("media_id", flat=True))
@@ -247,14 +255,13 @@ def test_a_file_that_cannot_be_uploaded_ends_it_in_words(office: Office, sandbox
     sandbox.fault("errcode", "media/upload", errcode=40009)
     sending.send(draft, by="lin", scope=None)
     job = Job.objects.get(kind=sending.JOB)
-    Job.objects.filter(pk=job.pk).update(attempts=sending.MEDIA_TRIES)
+    run_slice(job)  # the file is asked for, and refused
+    Job.objects.filter(pk=job.pk).update(attempts=sending.MEDIA_TRIES, due_at=timezone.now())
     job.refresh_from_db()
-    job.attempts = sending.MEDIA_TRIES
-    from tenants.jobs import run_slice
-
     run_slice(job)
     draft.refresh_from_db()
-    assert draft.state in ("failed", "sending", "planning")
+    assert draft.state == "failed" and draft.reason.startswith("附件没有上传到企业微信")
+    assert office.messages() == []
 
 
 # -- looking, reminding, stopping --------------------------------------------------------------------------------------
@@ -330,8 +337,6 @@ def test_stopped_while_it_is_posted_what_was_not_sent_is_taken_back(office: Offi
 
 
 def test_an_answer_too_long_to_keep_keeps_its_msgid() -> None:
-    from tenants.outcomes import short
-
     answer = {"msgid": "m1", "fail_list": [f"wm{number:030}" for number in range(1000)]}
     assert short(answer) == {"msgid": "m1", "too_large": True}
     assert short({"msgid": "m1", "fail_list": []}) == {"msgid": "m1", "fail_list": []}

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from broadcasts import audience, sending
-from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut, Receipts
+from broadcasts.demo import past_broadcast
+from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut, Receipts, ReceiveRule
 from broadcasts.signals import delivered
 from contacts import bulk
 from contacts.models import Customer, Follow, GroupChat, TimelineEntry
@@ -18,6 +19,7 @@ from members.models import Staff
 from tenants import due
 from tenants.models import DueRow, Tenant
 from tests.broadcasts.conftest import Office, outcomes, states
+from tests.people import add_operator
 
 
 @pytest.fixture
@@ -122,8 +124,6 @@ def test_who_is_left_out_is_counted_by_reason_and_kept(office: Office) -> None:
 
 @pytest.mark.parametrize(("span", "most"), [("day", 1), ("week", 7)])
 def test_the_limit_is_the_one_the_company_chose(office: Office, span: str, most: int) -> None:
-    from broadcasts.models import ReceiveRule
-
     ReceiveRule.objects.create(span=span)
     one = Customer.objects.filter(active_follows=1).order_by("id")[0]
     row = Receipts.objects.create(kind="customers", receiver=one.pk, day=timezone.localdate(), count=most - 1)
@@ -196,8 +196,6 @@ def test_nobody_to_send_to_is_said(office: Office) -> None:
 
 
 def test_an_operator_of_a_range_reaches_its_customers_alone(office: Office, in_acme: Tenant) -> None:
-    from tests.people import add_operator
-
     staff = Staff.objects.filter(follows__ended_at=None, can_follow=True).distinct().order_by("id")[0]
     clerk = add_operator(in_acme, "clerk", "admin", scope="self")
     Staff.objects.filter(pk=staff.pk).update(operator=clerk)
@@ -206,3 +204,13 @@ def test_an_operator_of_a_range_reaches_its_customers_alone(office: Office, in_a
     draft.save()
     office.send(draft, operator=clerk)
     assert [list(task["tasks"]) for task in office.messages()] == [[staff.userid]]
+
+
+def test_a_past_broadcast_for_the_demo_has_results_and_is_made_once(office: Office) -> None:
+    at = timezone.now() - timedelta(days=9)
+    for _ in range(2):
+        made = past_broadcast("上新预告", {"text": "新品上架", "materials": []}, sent_at=at, by="lin", missed=0.3)
+    assert (made.state, Broadcast.objects.count()) == ("ended", 1)
+    assert outcomes(made)["sent"] == TimelineEntry.objects.filter(kind="broadcast_sent").count() > 0
+    assert sum(made.senders.values_list("total", flat=True)) == made.preflight["receivers"]
+    assert office.messages() == []

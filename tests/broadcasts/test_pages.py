@@ -10,13 +10,13 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from broadcasts import audience
+from broadcasts import audience, results
 from broadcasts.models import Broadcast, Delivery, Receipts, ReceiveRule
 from contacts.models import Customer, TimelineEntry
 from tests.broadcasts.conftest import Office
 from tests.browser import WIDTHS, Console, fits
 from tests.pages import assert_no_axe_faults, assert_strict
-from tests.pages_of_apps.company import Company
+from tests.pages_of_apps.company import Browser, Company
 
 FRIENDS = {"match": "all", "of": [{"is": "lost", "op": "no"}]}
 
@@ -115,45 +115,26 @@ def test_the_limit_the_company_chose_is_kept(company: Company) -> None:
     assert ReceiveRule.objects.get().span == "day"
 
 
-def test_the_monitor_tells_by_staff_and_by_customer_and_why(office: Office, boss: Any) -> None:
-    from tests.people import signed_in
-
+def test_the_monitor_tells_by_staff_and_by_customer_and_why(office: Office, boss: Any, in_acme: Any) -> None:
     draft = office.send(office.draft())
     first = draft.senders.select_related("staff").order_by("-total", "id")[0]
     one, two = first.receivers[:2]
     Delivery.objects.create(sender=first, receiver=one, state="sent", at=timezone.now())
     Delivery.objects.create(sender=first, receiver=two, state="at_limit")
-    from broadcasts import results
-
     results.count([first.pk])
-    with office_client(office, boss, signed_in) as client:
-        page = client.get(f"/console/broadcasts/{draft.pk}/")
-        assert_strict(page)
-        assert str(first.staff) in page.text and "催办未完成" in page.text and "已达接收上限 1" in page.text
-        by_customer = f"/console/broadcasts/{draft.pk}/customers/"
-        assert_strict(client.get(by_customer))
-        full = client.get(f"{by_customer}?state=at_limit")
-        assert str(Customer.objects.get(pk=two)) in full.text and "企业微信没有再送达" in full.text
-        assert "共 <strong>1</strong>" in full.text
-        waiting = client.get(f"{by_customer}?state=waiting")
-        assert f"共 <strong>{draft.preflight['receivers'] - 2}</strong>" in waiting.text
-        assert "在企业微信中确认" in waiting.text
-
-
-class office_client:  # noqa: N801  reads as a function
-    def __init__(self, office: Office, operator: Any, signed_in: Any) -> None:
-        from tenants.models import Tenant
-
-        self.tenant = Tenant.objects.get(schema_name="acme")
-        self.client = signed_in(self.tenant, operator)
-
-    def __enter__(self) -> Any:
-        return self.client
-
-    def __exit__(self, *_: object) -> None:
-        from django.db import connection
-
-        connection.set_tenant(self.tenant)
+    client = Browser(in_acme)
+    client.force_login(boss)
+    page = client.get(f"/console/broadcasts/{draft.pk}/")
+    assert_strict(page)
+    assert str(first.staff) in page.text and "催办未完成" in page.text and "已达接收上限 1" in page.text
+    by_customer = f"/console/broadcasts/{draft.pk}/customers/"
+    assert_strict(client.get(by_customer))
+    full = client.get(f"{by_customer}?state=at_limit")
+    assert str(Customer.objects.get(pk=two)) in full.text and "企业微信没有再送达" in full.text
+    assert "共 <strong>1</strong>" in full.text
+    waiting = client.get(f"{by_customer}?state=waiting")
+    assert f"共 <strong>{draft.preflight['receivers'] - 2}</strong>" in waiting.text
+    assert "在企业微信中确认" in waiting.text
 
 
 def test_each_operator_sees_what_concerns_the_own_staff(company: Company) -> None:

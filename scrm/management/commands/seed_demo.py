@@ -9,6 +9,7 @@ from accounts.models import Operator
 from scrm.demo import SCHEMA, Demo
 from scrm.demo_profile import seed_profile
 from scrm.opening import create_operator
+from sop.demo import seed_sop
 from tenants.commands import Command as TenantsCommand
 from tenants.migrate import ensure_public
 from tenants.provision import Refused
@@ -29,6 +30,7 @@ class Command(TenantsCommand):
                 demo.people()
                 seed_profile()
                 demo.library()
+                seed_sop()
                 demo.connect_callbacks(corp["corp_id"])
                 demo.archive(corp["corp_id"])
                 demo.toolbar(corp)

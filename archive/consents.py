@@ -1,0 +1,119 @@
+"""同意情况: whether customers agreed to be archived, as they said it in the chat and as WeCom answers when asked."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from archive import kinds
+from archive.access import access
+from archive.models import Consent
+from archive.people import People
+from contacts.models import Follow
+from tenants import jobs
+from tenants.current import wecom_client
+from tenants.jobs import JobRun
+from tenants.models import Job
+from wecom.errors import WeComError
+
+if TYPE_CHECKING:
+    from archive.storing import Arrival
+
+JOB = "consents"
+UNKNOWN = frozenset({301061, 40003, 40096, 84061, 60111})  # ids that WeCom does not know (any more)
+ASKED = 100  # pairs a call (wecom-api.md 7.5)
+STATUS = {
+    "Agree": Consent.Status.AGREED,
+    "Disagree": Consent.Status.DISAGREED,
+    "Default_Agree": Consent.Status.BY_DEFAULT,
+}
+SAID = {"agree": Consent.Status.AGREED, "disagree": Consent.Status.DISAGREED}
+Pair = tuple[str, str]  # userid, external_userid
+
+
+def told_by(new: Sequence["Arrival"], people: People) -> None:
+    """The lines 同意 and 不同意 of the chats themselves."""
+    rows: dict[tuple[str, str, str], Consent] = {}
+    for one in sorted(new, key=lambda one: one.at):
+        if one.reading.kind not in SAID:
+            continue
+        body = kinds.body_of(one.reading.kind, one.payload.value)
+        customer = kinds.word(body.get("userid")) or one.sender
+        staff = next((who for who in one.place.people if not people.is_outside(who)), "")
+        key = customer[:64], "" if one.place.chat_id else staff, one.place.chat_id
+        rows[key] = consent(key, SAID[one.reading.kind], one.at)
+    save(rows.values())
+
+
+def consent(key: tuple[str, str, str], status: str, changed_at: datetime | None) -> Consent:
+    customer, userid, chat_id = key
+    return Consent(
+        external_userid=customer,
+        userid=userid,
+        chat_id=chat_id,
+        status=status,
+        changed_at=changed_at,
+        checked_at=timezone.now(),
+    )
+
+
+def save(rows: Iterable[Consent]) -> None:
+    Consent.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["external_userid", "userid", "chat_id"],
+        update_fields=["status", "changed_at", "checked_at"],
+    )
+
+
+def check_later(by: str = "schedule") -> Job | None:
+    return jobs.start(JOB, by=by) if access() is not None else None
+
+
+def check(run: JobRun) -> None:
+    """The job: all friendships of archived members, a hundred a call; goes on where it stopped."""
+    if access() is None:
+        return
+    client = wecom_client("archive")
+    permitted = {str(one).lower() for one in client.call("msgaudit/get_permit_user_list", {}).get("ids") or ()}
+    after = int(run.checkpoint.get("after", 0))
+    for last, pairs in friendships(after, permitted):
+        run.proceed()
+        rows = [row for answer in ask(client, pairs) for row in read(answer)]
+        save(rows)
+        run.save({"after": last}, consents=len(rows))
+
+
+def friendships(after: int, permitted: set[str]) -> Iterator[tuple[int, list[Pair]]]:
+    while True:
+        follows = Follow.objects.filter(pk__gt=after, ended_at=None, staff__userid_key__in=permitted).order_by("pk")
+        found = list(follows.values_list("pk", "staff__userid", "customer__external_userid")[:ASKED])
+        if not found:
+            return
+        after = found[-1][0]
+        yield after, [(userid, customer) for _pk, userid, customer in found]
+
+
+def ask(client: Any, pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
+    """One pair that WeCom does not know (301061) refuses the whole call: it is found by halving, and left out."""
+    info = [{"userid": userid, "exteranalopenid": customer} for userid, customer in pairs]
+    try:
+        yield client.call("msgaudit/check_single_agree", {"info": info})
+    except WeComError as error:
+        if error.code not in UNKNOWN:
+            raise
+        if len(pairs) > 1:
+            half = len(pairs) // 2
+            yield from ask(client, pairs[:half])
+            yield from ask(client, pairs[half:])
+
+
+def read(answer: dict[str, Any]) -> Iterator[Consent]:
+    for row in answer.get("agreeinfo") or ():
+        status = STATUS.get(str(row.get("agree_status")))
+        customer, userid = kinds.word(row.get("exteranalopenid"))[:64], kinds.word(row.get("userid"))[:64]
+        seconds = kinds.number(row.get("status_change_time"))
+        changed_at = datetime.fromtimestamp(seconds, UTC) if seconds else None
+        if status and customer:
+            yield consent((customer, userid, ""), status, changed_at)

@@ -1,0 +1,96 @@
+"""Talk of the last days for the demo company, as plaintexts that the imitation WeCom seals; and what is watched for."""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from archive import overdue
+from archive.models import ReplyRule, SensitiveWord
+from contacts.models import Follow
+
+PAIRS, DAYS = 60, 4  # WeCom keeps five days
+WORDS = ("加我微信", "私下转账", "返现", "退款投诉")
+DIALOGUES: tuple[tuple[str, ...], ...] = (  # c: the customer says it, s: the member of staff
+    (
+        "c:你好，上次那款精华还有货吗？",
+        "s:有的，这周刚到了一批，帮您留一瓶？",
+        "c:留一瓶，周六过去拿",
+        "s:好的，周六见～",
+    ),
+    ("c:周末停车方便吗？", "s:方便的，商场地下两层都可以停，消费满 200 免两小时", "c:谢谢"),
+    ("s:王姐，会员日 8.8 折，您常用的面霜也参加活动", "c:需要提前预约吗？", "s:不用，到店报手机号就行", "c:好的"),
+    (
+        "c:快递显示签收了，但是我没收到",
+        "s:您把单号发我，我帮您查一下",
+        "c:SF1024567890",
+        "s:查到了，放在小区驿站，取件码发您",
+    ),
+    ("c:敏感肌可以用这款吗？", "s:可以的，成分里没有酒精和香精，建议先在耳后试用", "c:明白"),
+    ("s:新品试用装到了，给您寄一份？", "c:好呀，地址还是老地方", "s:已登记，预计后天到"),
+    ("c:能不能开发票？", "s:可以，请把抬头和税号发给我", "c:等我问一下财务"),
+    (
+        "c:这次的面膜和上次味道不一样",
+        "s:是新批次，配方没有变，您放心用",
+        "c:可是我用了有点红",
+        "s:先停用，我请产品老师联系您",
+    ),
+    ("c:我要退款投诉，等了三天没人理我！", "s:非常抱歉，我马上为您处理"),
+    ("s:您方便的话加我微信私人号，我给您更低的价格",),
+    ("c:门店几点关门？",),
+    ("c:两件可以包邮吗？", "s:可以的，两件就包邮", "c:那我再看看颜色"),
+)
+
+
+def watch() -> None:
+    """敏感词 and 超时质检, switched on."""
+    there = set(SensitiveWord.objects.values_list("word", flat=True))
+    SensitiveWord.objects.bulk_create(
+        SensitiveWord(word=word, created_by="seed_demo") for word in WORDS if word not in there
+    )
+    ReplyRule.objects.get_or_create(
+        only=True,
+        defaults={
+            "enabled": True,
+            "minutes": 15,
+            "weekdays": list(overdue.ALL_WEEK),
+            "from_time": time(9),
+            "to_time": time(21),
+        },
+    )
+
+
+def talks(seed: int = 7) -> Iterator[list[dict[str, Any]]]:
+    """The same every time but for the clock: for each pair some dialogues, in the order they were said."""
+    dice, now = random.Random(seed), timezone.localtime()
+    said: list[tuple[datetime, dict[str, Any]]] = []
+    for userid, customer in pairs():
+        for _ in range(dice.randint(1, 3)):
+            day = now.date() - timedelta(days=dice.randint(0, DAYS - 1))
+            at = datetime.combine(day, time(9, 30), now.tzinfo) + timedelta(seconds=dice.randint(0, 9 * 3600))
+            for line in dice.choice(DIALOGUES):
+                who, _colon, text = line.partition(":")
+                said.append((at, message(userid, customer, text, at, ours=who == "s")))
+                at += timedelta(seconds=dice.randint(20, 400))
+    rows = [plain for at, plain in sorted(said, key=lambda one: one[0]) if at < now]
+    for start in range(0, len(rows), 200):
+        yield rows[start : start + 200]
+
+
+def message(userid: str, customer: str, text: str, at: datetime, *, ours: bool) -> dict[str, Any]:
+    sender, receiver = (userid, customer) if ours else (customer, userid)
+    plain = {"action": "send", "from": sender, "tolist": [receiver], "roomid": "", "msgtype": "text"}
+    return plain | {"msgtime": int(at.timestamp() * 1000), "text": {"content": text}}
+
+
+def pairs(count: int = PAIRS) -> list[tuple[str, str]]:
+    follows = Follow.objects.filter(ended_at=None).order_by("-added_at", "id")
+    return list(follows.values_list("staff__userid", "customer__external_userid")[:count])
+
+
+def examples() -> Iterator[dict[str, Any]]:
+    """One message of every type, in the newest friendship's chat."""
+    for userid, customer in pairs(1):
+        yield {"userid": userid, "external_userid": customer}

@@ -1,0 +1,161 @@
+"""Envelopes are opened: RSA by our own key of their version, the rest by WeCom's library, many at a time.
+
+Nothing is lost on the way: without its key an envelope waits, one that nobody can open is kept with the reason.
+"""
+
+import base64
+import binascii
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from archive import library, storing
+from archive.access import Access, Key, private_keys
+from archive.models import Envelope
+from archive.pull import DIED, LOCK_SPACE, MISSING, Refused
+from tenants.locks import alone_with
+
+CHUNK = 500
+Pair = tuple[str, str]
+State = Envelope.State
+
+
+@dataclass(slots=True)
+class Opened:
+    opened: int = 0
+    no_key: int = 0
+    broken: int = 0
+    more: bool = False
+    missing: set[int] = field(default_factory=set)  # versions of keys that we do not have
+
+
+class _Pool:
+    """RSA gives the interpreter's lock back: as many threads as cores open keys at the same time."""
+
+    def __init__(self) -> None:
+        self._of: dict[int, ThreadPoolExecutor] = {}  # by process: a forked worker has none of its parent's threads
+
+    def __call__(self) -> ThreadPoolExecutor:
+        if os.getpid() not in self._of:
+            self._of = {os.getpid(): ThreadPoolExecutor(os.cpu_count() or 1, "archive-rsa")}
+        return self._of[os.getpid()]
+
+
+_pool = _Pool()
+
+
+def open_closed(
+    access: Access, *, seconds: float = 40.0, store: Callable[[Sequence[storing.Outcome]], None] = storing.store
+) -> Opened:
+    """All that is closed, oldest first, or what fits into the time."""
+    told = Opened()
+    with alone_with(LOCK_SPACE, f"open:{access.corp_id}") as mine:
+        if not mine:
+            return told
+        keys, until = private_keys(), time.monotonic() + seconds
+        process = library.process_of(access.corp_id, access.secret)
+        for rows, pairs in unlocked(keys):
+            outcomes = read(rows, pairs, keys, process)
+            store(outcomes)
+            count(told, outcomes)
+            if time.monotonic() >= until:
+                told.more = True
+                break
+    return told
+
+
+def count(told: Opened, outcomes: Sequence[storing.Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.state == State.OPENED:
+            told.opened += 1
+        elif outcome.state == State.NO_KEY:
+            told.no_key += 1
+            told.missing.add(outcome.envelope.key_version)
+        else:
+            told.broken += 1
+
+
+# -- our key -----------------------------------------------------------------------------------------------------------
+
+
+def unlocked(keys: Mapping[int, Key]) -> Iterator[tuple[list[storing.Sealed], list[Pair | None]]]:
+    """Chunks with the keys of their messages; the next chunk's are opened while this one is read and stored."""
+    waiting: list[tuple[list[storing.Sealed], list[Future[list[Pair | None]]]]] = []
+    after = -1
+    while True:
+        closed = Envelope.objects.filter(state=State.CLOSED, seq__gt=after).order_by("seq")
+        rows = [storing.Sealed(*row) for row in closed.values_list(*storing.Sealed._fields)[:CHUNK]]
+        if rows:
+            after = rows[-1].seq
+            parts = [rows[start : start + 50] for start in range(0, len(rows), 50)]
+            waiting.append((rows, [_pool().submit(message_keys, part, keys) for part in parts]))
+        if not waiting:
+            return
+        if len(waiting) > 1 or not rows:
+            ready, futures = waiting.pop(0)
+            yield ready, [pair for future in futures for pair in future.result()]
+
+
+def message_keys(rows: Sequence[storing.Sealed], keys: Mapping[int, Key]) -> list[Pair | None]:
+    return [message_key(row, keys.get(row.key_version)) for row in rows]
+
+
+def message_key(row: storing.Sealed, key: Key | None) -> Pair | None:
+    """What the library opens the message with. A wrong key gives random bytes instead of an error, so they are looked
+    at before the library sees them."""
+    if key is None:
+        return None
+    try:
+        found = key.decrypt(base64.b64decode(row.random_key), padding.PKCS1v15())
+        base64.b64decode(found, validate=True)
+        return found.decode("ascii"), row.body
+    except (ValueError, binascii.Error):
+        return "", row.body
+
+
+# -- WeCom's library ---------------------------------------------------------------------------------------------------
+
+
+def read(
+    rows: Sequence[storing.Sealed], pairs: Sequence[Pair | None], keys: Mapping[int, Key], process: Any
+) -> list[storing.Outcome]:
+    asked = [place for place, pair in enumerate(pairs) if pair is not None and pair[0]]
+    answers = dict(zip(asked, opened(process, [pairs[place] for place in asked]), strict=True))
+    found = []
+    for place, row in enumerate(rows):
+        if row.key_version not in keys:
+            found.append(storing.Outcome(row, State.NO_KEY, "no_key"))
+        elif place not in answers:
+            found.append(storing.Outcome(row, State.BROKEN, "wrong_key"))
+        else:
+            found.append(outcome_of(row, *answers[place]))
+    return found
+
+
+def outcome_of(row: storing.Sealed, code: int, text: str) -> storing.Outcome:
+    if code:
+        return storing.Outcome(row, State.BROKEN, f"library:{code}")
+    payload = storing.payload_of(text)
+    if payload is None:
+        return storing.Outcome(row, State.BROKEN, "not_json")
+    return storing.Outcome(row, State.OPENED, "", payload)
+
+
+def opened(process: Any, pairs: Sequence[Any]) -> list[tuple[int, str]]:
+    """The library's answers. A message at which it dies is found by halving, and only that one stays closed."""
+    if not pairs:
+        return []
+    try:
+        return list(process.open(pairs))
+    except library.LibraryMissing as error:
+        raise Refused(MISSING, str(error)) from error
+    except library.LibraryDied:
+        if len(pairs) == 1:
+            return [(DIED, "")]
+        half = len(pairs) // 2
+        return [*opened(process, pairs[:half]), *opened(process, pairs[half:])]

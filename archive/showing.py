@@ -1,0 +1,186 @@
+"""Messages of one page, ready to be drawn: who said it, in which words, with which files; a fixed number of queries."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.translation import gettext
+
+from archive import kinds, media
+from archive.models import ArchivedMedia, ArchivedMessage, Consent, Conversation
+from contacts.models import Customer
+from members.models import Staff
+
+TOGETHER = 300  # seconds: closer messages stand under one time
+
+
+@dataclass(slots=True)
+class Person:
+    name: str
+    avatar: str = ""
+    ours: bool = False
+    known: bool = True
+
+
+@dataclass(slots=True)
+class Part:
+    """A message or an item of one, for the template."""
+
+    kind: str
+    label: str
+    title: str = ""
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+    seconds: int = 0
+    file: ArchivedMedia | None = None
+    file_name: str = ""
+    inline: bool = False
+    items: list["Part"] = field(default_factory=list)
+    known: bool = True
+
+
+@dataclass(slots=True)
+class Line:
+    message: ArchivedMessage
+    person: Person
+    part: Part
+    ours: bool
+    at: datetime | None = None  # written above, where some time has passed
+    wanted: bool = False  # whom the link points at
+
+    @property
+    def is_system(self) -> bool:
+        return self.part.kind in kinds.SYSTEM
+
+
+def label_of(kind: str) -> str:
+    return gettext(kinds.WORDS.get(kind, kinds.OTHER))
+
+
+def lines(messages: Sequence[ArchivedMessage], *, wanted: int = 0) -> list[Line]:
+    people = people_named(message.sender for message in messages)
+    files: dict[int, dict[str, ArchivedMedia]] = {}
+    for row in ArchivedMedia.objects.filter(message__in=[message.pk for message in messages]):
+        files.setdefault(row.message_id, {})[row.place] = row
+    found: list[Line] = []
+    before: datetime | None = None
+    for message in messages:
+        person = people[message.sender]
+        part = part_of(kinds.read(message.payload), files.get(message.pk, {}))
+        line = Line(message, person, part, person.ours, wanted=message.pk == wanted)
+        if before is None or abs((message.at - before).total_seconds()) > TOGETHER:
+            line.at = message.at
+        before = message.at
+        found.append(line)
+    return found
+
+
+def part_of(reading: kinds.Reading, files: dict[str, ArchivedMedia]) -> Part:
+    made = Part(
+        reading.kind,
+        label_of(reading.kind),
+        reading.title,
+        [line for line in reading.lines if line],
+        reading.url,
+        reading.seconds,
+        known=reading.known,
+    )
+    if reading.files:
+        made.file = files.get(reading.files[0].place)
+        made.file_name = reading.files[0].name
+        made.inline = made.file is not None and made.file.state == "stored" and made.file.mime in media.SHOWN
+    made.items = [part_of(one, files) for one in reading.items]
+    return made
+
+
+def people_named(ids: Iterable[str]) -> dict[str, Person]:
+    wanted = set(ids)
+    found = {one: Person(one or "—", known=False) for one in wanted}
+    by_key: dict[str, list[str]] = {}
+    for one in wanted:
+        by_key.setdefault(one.lower(), []).append(one)
+    for staff in Staff.objects.filter(userid_key__in=by_key):
+        for one in by_key[staff.userid_key]:
+            found[one] = Person(str(staff), staff.avatar, ours=True)
+    for customer in Customer.objects.filter(external_userid__in=wanted):
+        found[customer.external_userid] = Person(str(customer), customer.avatar)
+    for one in wanted:
+        if one.startswith("wb"):
+            found[one] = Person(gettext("机器人"), ours=True)
+    return found
+
+
+# -- conversations -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Entry:
+    """A conversation as a list shows it, seen from one staff member."""
+
+    row: Conversation
+    name: str
+    avatar: str = ""
+    customer_id: int | None = None
+    consent: str = ""
+    consent_words: str = ""
+    staff: str = ""  # whose conversation it is, where no staff member is looked from
+
+
+def entries(rows: Sequence[Conversation], seen_from: Staff | None = None) -> list[Entry]:
+    customers = Customer.objects.in_bulk({row.customer_id for row in rows if row.customer_id})
+    names = people_named(one for row in rows for one in ids_of(row))
+    consents = consents_of(rows)
+    found = []
+    for row in rows:
+        customer = customers.get(row.customer_id or 0)
+        made = Entry(row, row.title, customer_id=row.customer_id)
+        if customer is not None:
+            made.name, made.avatar = str(customer), customer.avatar
+        elif row.kind == Conversation.Kind.GROUP:
+            made.name = row.title or gettext("未命名的群")
+        else:
+            made.name, made.avatar = other_of(row, names, seen_from)
+        if seen_from is None and row.kind == Conversation.Kind.CUSTOMER:
+            made.staff = "、".join(names[one].name for one in ids_of(row) if names[one].ours)
+        if state := consents.get(row.pk):
+            made.consent, made.consent_words = state.status, state.get_status_display()
+        found.append(made)
+    return found
+
+
+def ids_of(row: Conversation) -> list[str]:
+    return [one for one in row.key[2:].split("|") if one] if row.key.startswith("p:") else []
+
+
+def other_of(row: Conversation, names: dict[str, Person], seen_from: Staff | None) -> tuple[str, str]:
+    """Of two people the one who is not looked from; a stranger stands before a colleague."""
+    mine = seen_from.userid_key if seen_from else ""
+    others = [one for one in ids_of(row) if one.lower() != mine] or ids_of(row)
+    others.sort(key=lambda one: names[one].ours)
+    if not others:
+        return "—", ""
+    if seen_from is None and row.kind == Conversation.Kind.COLLEAGUE:
+        return " · ".join(names[one].name for one in ids_of(row)), ""
+    person = names[others[0]]
+    return person.name, person.avatar
+
+
+def consents_of(rows: Sequence[Conversation]) -> dict[int, Consent]:
+    """The consent of each pair that is on the page."""
+    pairs = {row.pk: ids_of(row) for row in rows if row.kind == Conversation.Kind.CUSTOMER}
+    outside = {one for ids in pairs.values() for one in ids}
+    by_pair: dict[tuple[str, str], Consent] = {}
+    for consent in Consent.objects.filter(external_userid__in=outside, chat_id="") if outside else ():
+        by_pair[consent.external_userid, consent.userid.lower()] = consent
+    found = {}
+    for pk, ids in pairs.items():
+        for one, other in _orders(ids):
+            if told := by_pair.get((one, other.lower())):
+                found[pk] = told
+    return found
+
+
+def _orders(ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if len(ids) == 2:
+        yield ids[0], ids[1]
+        yield ids[1], ids[0]

@@ -1,0 +1,222 @@
+"""What was opened becomes rows: messages, conversations, files, consents, alerts. One chunk, one transaction."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from django.db import connection, transaction
+from django.utils import timezone
+
+from archive import consents, conversations, kinds, watching
+from archive.models import PullCursor
+from archive.people import People, Place, known, people_of, place_of
+from archive.signals import messages_arrived
+from contacts import bulk
+from tenants.staging import one_writer, stage
+
+SUBJECT = "archive"
+_MESSAGES = {
+    "msgid": "text",
+    "seq": "bigint",
+    "conversation_id": "bigint",
+    "action": "text",
+    "kind": "text",
+    "sender": "text",
+    "from_customer": "boolean",
+    "at": "timestamptz",
+    "text": "text",
+    "payload": "jsonb",
+    "revokes": "text",
+}
+_INSERT = f"""
+INSERT INTO archive_archivedmessage ({", ".join(_MESSAGES)})
+SELECT {", ".join(_MESSAGES)} FROM pg_temp.stage_messages ON CONFLICT (msgid) DO NOTHING RETURNING msgid, id
+"""  # noqa: S608  columns of this file
+_REVOKED = (  # the revoke may come before what it takes back, when that waited for its key
+    """UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
+    WHERE r.id = ANY(%s) AND r.revokes <> '' AND m.msgid = r.revokes AND m.revoked_at IS NULL""",
+    """UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
+    WHERE m.id = ANY(%s) AND r.revokes = m.msgid AND r.revokes <> '' AND m.revoked_at IS NULL""",
+)
+_MEDIA = {"message_id": "bigint", "fileid": "text", "place": "text", "size": "bigint"}
+_INSERT_MEDIA = """
+INSERT INTO archive_archivedmedia (message_id, fileid, place, size, state, index, attempts, mime, key)
+SELECT message_id, fileid, place, size, 'waiting', '', 0, '', '' FROM pg_temp.stage_media
+ON CONFLICT (message_id, place) DO NOTHING
+"""
+_ENVELOPES = {"id": "bigint", "state": "text", "reason": "text"}
+_CLOSE = """
+UPDATE archive_envelope e SET state = s.state, reason = s.reason,
+    body = CASE s.state WHEN 'opened' THEN '' ELSE e.body END,
+    random_key = CASE s.state WHEN 'opened' THEN '' ELSE e.random_key END
+FROM pg_temp.stage_outcomes s WHERE s.id = e.id
+"""
+
+
+@dataclass(slots=True)
+class Payload:
+    """A plaintext: as an object, and as the text that Postgres takes."""
+
+    value: dict[str, Any]
+    text: str
+
+
+class Sealed(NamedTuple):
+    """An envelope as it is read for opening: a model instance costs more than all the rest of its message."""
+
+    pk: int
+    seq: int
+    msgid: str
+    key_version: int
+    random_key: str
+    body: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an envelope."""
+
+    envelope: Sealed
+    state: str
+    reason: str = ""
+    payload: Payload | None = None
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A message on its way into the tables."""
+
+    envelope: Sealed
+    payload: Payload
+    reading: kinds.Reading
+    place: Place
+    sender: str
+    at: datetime
+    from_customer: bool
+    text: str = ""
+    id: int = 0
+    conversation: int = 0
+    files: list[kinds.File] = field(default_factory=list)
+
+    @property
+    def is_system(self) -> bool:
+        return self.reading.kind in kinds.SYSTEM
+
+
+def payload_of(text: str) -> Payload | None:
+    """Strict JSON goes to Postgres as it is. NUL and halves of characters are JSON that Postgres refuses."""
+    try:
+        value = orjson.loads(text)
+        if "\\u0000" not in text:
+            return Payload(value, text) if isinstance(value, dict) else None
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        loose = json.loads(text, strict=False, parse_constant=lambda _: None)
+        clean = json.dumps(loose, ensure_ascii=False).replace("\\u0000", "").encode("utf-8", "replace").decode()
+        value = json.loads(clean)
+    except (ValueError, RecursionError):
+        return None
+    return Payload(value, clean) if isinstance(value, dict) else None
+
+
+@transaction.atomic
+def store(outcomes: Sequence[Outcome]) -> None:
+    """Messages that are there already change nothing, so a chunk may be stored again."""
+    opened = [outcome for outcome in outcomes if outcome.payload is not None]
+    with connection.cursor() as cursor:
+        one_writer(cursor, SUBJECT)
+        if opened:
+            store_messages(cursor, opened)
+        stage(cursor, "stage_outcomes", _ENVELOPES, [(one.envelope.pk, str(one.state), one.reason) for one in outcomes])
+        cursor.execute(_CLOSE)
+
+
+def store_messages(cursor: Any, opened: Sequence[Outcome]) -> None:
+    payloads = [outcome.payload.value for outcome in opened if outcome.payload]
+    people = known(
+        (one for payload in payloads for one in people_of(payload)),
+        (kinds.word(payload.get("roomid")) for payload in payloads),
+    )
+    arrivals = [arrival_of(outcome.envelope, outcome.payload, people) for outcome in opened if outcome.payload]
+    places = conversations.ensure(cursor, [one.place for one in arrivals])
+    for one in arrivals:
+        one.conversation = places[one.place.key].pk
+    stage(cursor, "stage_messages", _MESSAGES, [row_of(one) for one in arrivals])
+    cursor.execute(_INSERT)
+    ids = dict(cursor.fetchall())
+    new = []
+    for one in arrivals:  # the same message twice in a chunk counts once
+        if found := ids.pop(one.envelope.msgid, None):
+            one.id = found
+            new.append(one)
+    if new:
+        follow_up(cursor, new, places, people)
+
+
+def follow_up(cursor: Any, new: list[Arrival], places: dict[str, conversations.Row], people: People) -> None:
+    """All that a new message brings with it."""
+    numbers = [one.id for one in new]
+    for statement in _REVOKED:
+        cursor.execute(statement, [numbers])
+    media = [(one.id, file.fileid, file.place[:24], file.size) for one in new for file in one.files]
+    if media:
+        stage(cursor, "stage_media", _MEDIA, media)
+        cursor.execute(_INSERT_MEDIA)
+    conversations.grow(cursor, new, places, people)
+    consents.told_by(new, people)
+    watching.watch(new, places, people)
+    bulk.touch(last_message_at=last_messages(new, people))
+    newest = max(one.at for one in new)
+    PullCursor.objects.filter(only=True).exclude(newest_at__gt=newest).update(newest_at=newest)
+    transaction.on_commit(lambda: messages_arrived.send(None, message_ids=numbers), robust=True)
+
+
+def arrival_of(envelope: Sealed, payload: Payload, people: People) -> Arrival:
+    reading, place = kinds.read(payload.value), place_of(payload.value, people)
+    sender = next(iter(people_of(payload.value)), "")
+    outside = people.is_outside(sender)
+    made = Arrival(envelope, payload, reading, place, sender, said_at(payload.value), outside)
+    made.text, made.files = reading.text, list(reading.all_files())[:100]
+    return made
+
+
+def said_at(payload: dict[str, Any]) -> datetime:
+    """`msgtime` in milliseconds; a moment that cannot be is the moment we read it."""
+    try:
+        at = datetime.fromtimestamp(int(payload.get("msgtime") or payload["time"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return timezone.now()
+    return at if 2000 < at.year < 2200 else timezone.now()
+
+
+def row_of(one: Arrival) -> tuple[object, ...]:
+    value = one.payload.value
+    revoke = value.get("revoke")
+    revokes = kinds.word(revoke.get("pre_msgid"))[:128] if isinstance(revoke, dict) else ""
+    return (
+        one.envelope.msgid,
+        one.envelope.seq,
+        one.conversation,
+        kinds.word(value.get("action"))[:8] or "send",
+        one.reading.kind[:32],
+        one.sender,
+        one.from_customer,
+        one.at,
+        one.text,
+        one.payload.text,
+        revokes,
+    )
+
+
+def last_messages(new: Sequence[Arrival], people: People) -> dict[int, datetime]:
+    """Of customers: what passes between the two, and in groups what they say themselves."""
+    found: dict[int, datetime] = {}
+    for one in new:
+        customer = people.customers.get(one.place.customer or (one.sender if one.from_customer else ""))
+        if customer and not one.is_system:
+            found[customer] = max(found.get(customer, one.at), one.at)
+    return found
