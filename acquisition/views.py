@@ -55,7 +55,7 @@ class StaffForm(KitForm):
         """A staff member has one greeting: which of two would be sent could not be told."""
         chosen = list(self.cleaned_data["staff"])
         taken = Welcome.objects.filter(reach=Welcome.Reach.STAFF, staff_ids__overlap=[one.pk for one in chosen])
-        for other in taken.exclude(pk=self.stored.pk if self.stored else None):
+        for other in taken.exclude(pk__in=[self.stored.pk] if self.stored else []):
             names = "、".join(str(one) for one in chosen if one.pk in other.staff_ids)
             raise forms.ValidationError(
                 _("%(staff)s 已在“%(other)s”中，请先从那里移除") % {"staff": names, "other": other.name}

@@ -91,9 +91,9 @@ def _filters(wanted: Wanted) -> Where:
     if wanted.conversation is not None:
         where.add("m.conversation_id = %s", wanted.conversation)
     if wanted.staff_ids is not None:
-        where.add("c.staff_ids && %s", wanted.staff_ids)
+        where.add("c.staff_ids && %s::bigint[]", wanted.staff_ids)
     if wanted.staff is not None:
-        where.add("c.staff_ids @> %s", [wanted.staff])
+        where.add("c.staff_ids @> %s::bigint[]", [wanted.staff])
     if wanted.sender:
         where.add("m.from_customer = %s", wanted.sender == "customer")
     if wanted.kind:

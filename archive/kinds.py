@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import gettext_lazy as _
 
 CHINA = timezone(timedelta(hours=8))
 LONGEST_TEXT = 20_000
 DEEPEST = 3  # a chat record may hold a chat record
 
-WORDS: dict[str, str] = {
+WORDS: dict[str, Any] = {
     "text": _("文本"),
     "image": _("图片"),
     "voice": _("语音"),

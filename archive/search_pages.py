@@ -43,7 +43,7 @@ class SearchForm(KitForm):
         mine = visible_staff(operator)
         rows = Staff.objects.all() if mine is None else mine
         self.fields["staff"].queryset = rows.order_by("pinyin", "id")
-        self.fields["kind"].choices = [("", _("全部类型")), *((kind, _(word)) for kind, word in kinds.WORDS.items())]
+        self.fields["kind"].choices = [("", _("全部类型")), *kinds.WORDS.items()]
 
     def clean_q(self) -> str:
         text = " ".join(str(self.cleaned_data["q"]).split())

@@ -54,7 +54,7 @@ class Line:
 
 
 def label_of(kind: str) -> str:
-    return gettext(kinds.WORDS.get(kind, kinds.OTHER))
+    return str(kinds.WORDS.get(kind, kinds.OTHER))
 
 
 def lines(messages: Sequence[ArchivedMessage], *, wanted: int = 0) -> list[Line]:

@@ -259,14 +259,13 @@ def header(request: HttpRequest, found: Broadcast) -> dict[str, Any]:
         (_now("企业微信未受理"), progress.refused, "refused", "circle-x", "slate"),
         (_now("没有通知到员工"), progress.not_asked, NOT_ASKED, "user-minus", "slate"),
     ]
-    names = dict(LeftOut.Reason.choices)
     job = Job.objects.filter(tenant=current_tenant(), kind__in=JOBS, subject=str(found.pk)).order_by("-pk").first()
     return {
         "broadcast": found,
         "groups": groups,
         "progress": progress,
         "tiles": [tile for tile in tiles if not (groups and tile[2] == "not_friend")],
-        "left_out": [(one.reason, names[one.reason], one.total) for one in found.left_out.order_by("reason")],
+        "left_out": [(one.reason, one.get_reason_display(), one.total) for one in found.left_out.order_by("reason")],
         "words": words_of(found),
         "bubbles": messages.preview(found.content),
         "may_edit": may_edit(request),

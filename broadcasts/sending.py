@@ -117,6 +117,7 @@ def work(run: JobRun) -> None:
                 run.save(done=done)
         except MediaNotReady as wait:
             _wait_for_files(broadcast, run, wait)
+            posted = 0
         if not posted:
             break
     results.look_soon(broadcast.pk)
@@ -124,6 +125,7 @@ def work(run: JobRun) -> None:
 
 def _wait_for_files(broadcast: Broadcast, run: JobRun, wait: MediaNotReady) -> None:
     """The files are on their way to WeCom: the job comes back by the schedule of retries."""
+    messages.want(broadcast.content)  # the wish in the transaction was taken back with it
     if run.job.attempts < MEDIA_TRIES:
         raise WeComUnavailable(0, f"files are being uploaded: {wait.reason}", "media/upload") from wait
     reason = _("附件没有上传到企业微信：%(reason)s") % {"reason": wait.reason or _("请稍后重试")}

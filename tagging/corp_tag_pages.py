@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -58,17 +58,18 @@ class NameForm(KitForm):
 
 def changes_of_tags() -> dict[str, Any]:
     """What is under way, and what WeCom refused within a day."""
-    calls = OutgoingCall.objects.filter(tenant=current_tenant(), subject=corp_tags.SUBJECT).defer("body")
-    failed = calls.filter(state=OutgoingCall.State.DEAD, finished_at__gte=timezone.now() - TOLD_FOR).order_by("-id")
+    mine = OutgoingCall.objects.filter(tenant=current_tenant(), subject=corp_tags.SUBJECT).defer("body")
+    failed = Q(state=OutgoingCall.State.DEAD, finished_at__gte=timezone.now() - TOLD_FOR)
+    calls = list(mine.filter(failed | Q(state__in=corp_tags.WAITING)).order_by("-id"))
+    waits = [call for call in calls if call.state != OutgoingCall.State.DEAD]
     refused = []
-    for call in failed[:5]:
+    for call in [call for call in calls if call.state == OutgoingCall.State.DEAD][:5]:
         words = words_for(call.result_code)
         name = call.context.get("was") or "、".join(call.context.get("names", ())[:3])
         what = str(ACTS.get(call.purpose, ""))
         refused.append({"what": what, "name": name, "why": f"{words.cause}{words.fix}", "at": call.finished_at})
-    waits = list(corp_tags.waiting().values_list("state", flat=True))
-    moving = any(state in (OutgoingCall.State.PENDING, OutgoingCall.State.LEASED) for state in waits)
-    return {"waits": len(waits), "moving": moving, "refused": refused}
+    moving = any(call.state in (OutgoingCall.State.PENDING, OutgoingCall.State.LEASED) for call in waits)
+    return {"waits": len(waits), "moving": moving, "refused": refused, "left": corp_tags.room_left(waits)}
 
 
 def may_edit(request: HttpRequest) -> bool:
@@ -95,7 +96,6 @@ def group(request: HttpRequest, pk: int) -> HttpResponse:
         "tags": tags,
         "may_edit": may_edit(request),
         "known": origins.get(found.wecom_id) is True,
-        "left": corp_tags.room_left(),
         **changes_of_tags(),
     }
     part = request.headers.get("HX-Target") == "tag-group"

@@ -1,7 +1,7 @@
 """企业标签: made, renamed, put in order and deleted in WeCom; our rows follow what WeCom answered."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -44,11 +44,11 @@ def tags_in(group: TagGroup) -> QuerySet[Tag]:
     return Tag.objects.filter(group=group, deleted_at=None).order_by("-order", "id")
 
 
-def room_left() -> int:
+def room_left(under_way: Iterable[OutgoingCall] | None = None) -> int:
     """How many more tags WeCom will take, those under way counted."""
     used = Tag.objects.filter(deleted_at=None, group__deleted_at=None).count()
-    coming = waiting().filter(purpose="tags_add").values_list("context", flat=True)
-    return max(0, MOST - used - sum(len(context["names"]) for context in coming))
+    calls = waiting().defer("body") if under_way is None else under_way
+    return max(0, MOST - used - sum(len(call.context["names"]) for call in calls if call.purpose == "tags_add"))
 
 
 def waiting() -> QuerySet[OutgoingCall]:

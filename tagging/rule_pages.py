@@ -103,7 +103,8 @@ def told(rows: list[TagRule]) -> list[TagRule]:
 
 @require_http_methods(["GET", "POST"])
 @manager
-def new_rule(request: HttpRequest, trigger: str) -> HttpResponse:
+def new_rule(request: HttpRequest) -> HttpResponse:
+    trigger = request.GET.get("trigger", "added")
     if trigger not in TRIGGERS:
         raise Http404
     return edit(request, TagRule(trigger=trigger), {}, "tag_rule.create")

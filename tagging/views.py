@@ -22,7 +22,6 @@ from console.forms import KitForm, PickMany
 from console.lists import Column, Empty, Filters, ListPage
 from contacts.models import Follow, FollowTag, Tag, TagGroup, TimelineEntry
 from contacts.views import TagsField, last_sync, living_tags
-from tagging import corp_tags
 from tagging.corp_tag_pages import changes_of_tags, may_edit
 from tagging.marking import change_tags
 
@@ -65,7 +64,7 @@ def tags(request: HttpRequest) -> HttpResponse:
     rows = TagGroup.objects.filter(deleted_at=None).exclude(wecom_id="", tags=None)
     term = request.GET.get("q", "").strip()
     prepare = partial(with_tags, operator=request.user, term=term)
-    context = {"may_edit": may_edit(request), "left": corp_tags.room_left(), **changes_of_tags()}
+    context = {"may_edit": may_edit(request), **changes_of_tags()}
     return TAGS.respond(request, rows, prepare=prepare, fresh_at=last_sync(connection.tenant.pk), context=context)
 
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext
 
 from archive import kinds, words
 
@@ -33,4 +32,4 @@ def closed_words(reason: str) -> str:
 
 @register.filter
 def kind_words(kind: str) -> str:
-    return gettext(kinds.WORDS.get(kind, kinds.OTHER))
+    return str(kinds.WORDS.get(kind, kinds.OTHER))

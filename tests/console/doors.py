@@ -66,7 +66,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "console/tag-runs/<int:pk>/resume/": ALL,
     "console/tag-runs/<int:pk>/undo/": ALL,
     "console/tag-rules/": ALL,
-    "console/tag-rules/new/<slug:trigger>/": MANAGERS,
+    "console/tag-rules/new/": MANAGERS,
     "console/tag-rules/<int:pk>/": ALL,
     "console/tag-rules/<int:pk>/trial/": ALL,
     "console/tag-rules/<int:pk>/edit/": MANAGERS,

@@ -27,7 +27,6 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/tags/groups/<int:pk>": ("TagGroup", "pk"),
     "console/tag-runs/<int:pk>": ("TagRun", "pk"),
     "console/tag-rules/<int:pk>": ("TagRule", "pk"),
-    "console/tag-rules/new/<slug:trigger>": ("stage", ""),
     "console/segments/<int:pk>": ("Segment", "pk"),
     "api/v1/segments/<int:pk>": ("Segment", "pk"),
     "console/settings/profile/fields/<int:pk>": ("CustomField", "pk"),
@@ -93,6 +92,7 @@ OPEN = frozenset(  # nobody signs in before these
         "console/sign-in/code/",
         "console/sign-out/",
         "console/language/",
+        "sidebar/",  # outside WeCom it says where it belongs
         "sidebar/sign-in/",
         "sidebar/signed-in/",
         "t/<str:token>",  # customers open it

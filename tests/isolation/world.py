@@ -75,7 +75,6 @@ FACTS: dict[str, dict[str, Any]] = {
     "InboxEvent": {"status": "dead", "urgent": False},
     "Job": {"state": "done"},
     "TagRule": {"trigger": "stage"},
-    "ArchivedMedia": {"state": "stored"},
     "Step": {"after_minutes": None, "day": 0, "at": lambda: datetime.time(9)},
 }
 

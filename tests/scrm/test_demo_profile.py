@@ -11,7 +11,7 @@ from tests.sandbox_server import Sandbox, sandbox, sandbox_process
 __all__ = ["sandbox", "sandbox_process"]
 
 
-def test_the_demo_has_stages_fields_and_follow_ups_once(in_acme: Tenant, sandbox: Sandbox) -> None:  # noqa: F811
+def test_the_demo_has_stages_fields_and_follow_ups_once(in_acme: Tenant, sandbox: Sandbox) -> None:
     mirror_everything()
 
     for _ in range(2):

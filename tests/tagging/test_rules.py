@@ -209,7 +209,7 @@ def test_what_makes_no_sense_is_refused(follow: Follow, new_tag: Tag) -> None:
 def test_a_rule_is_made_tried_switched_on_and_deleted_in_the_console(
     mirrored: Tenant, follow: Follow, new_tag: Tag
 ) -> None:
-    client, url = client_as(mirrored), "/console/tag-rules/new/added/"
+    client, url = client_as(mirrored), "/console/tag-rules/new/?trigger=added"
     assert "渠道活码" in client.get(url).content.decode()
     half = {"name": "夜里添加", "time_from": "22:00", "add": new_tag.pk}
     assert "请同时填写开始和结束时间" in client.post(url, half).content.decode()
@@ -231,11 +231,11 @@ def test_a_rule_is_made_tried_switched_on_and_deleted_in_the_console(
     assert client.get(page).status_code == 404
     client.post(f"{page}restore/")
     assert "未启用" in client.get(page).content.decode()
-    assert client.post("/console/tag-rules/new/moon/", {}).status_code == 404
+    assert client.post("/console/tag-rules/new/?trigger=moon", {}).status_code == 404
 
 
 def test_a_keyword_rule_asks_for_words(mirrored: Tenant, new_tag: Tag) -> None:
-    client, url = client_as(mirrored), "/console/tag-rules/new/message/"
+    client, url = client_as(mirrored), "/console/tag-rules/new/?trigger=message"
     assert client.post(url, {"name": "退款", "add": new_tag.pk, "words": " "}).status_code == 422
     assert client.post(url, {"name": "退款", "add": new_tag.pk, "words": "退款\n退货\n退款"}).status_code == 302
     with mirrored:
