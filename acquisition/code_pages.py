@@ -7,8 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -176,8 +176,8 @@ def picture(request: HttpRequest, pk: int, form: str) -> HttpResponse:
     try:
         body = qr.svg(code) if form == "svg" else qr.png(code, qr.SIZES[form])
     except qr.NoPicture:
-        if code.qr_code and not request.GET.get("download"):
-            return redirect(code.qr_code)
+        if code.qr_code.startswith("https://") and not request.GET.get("download"):
+            return HttpResponseRedirect(code.qr_code)
         raise Http404(_now("企业微信的二维码图片暂时取不到，请稍后再试")) from None
     kind, ending = ("image/svg+xml", "svg") if form == "svg" else ("image/png", "png")
     headers = {"Cache-Control": "private, max-age=300"}

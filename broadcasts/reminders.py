@@ -63,7 +63,7 @@ def remind(broadcast: Broadcast, rows: QuerySet[BroadcastSender], *, by: str) ->
             API,
             {"msgid": sender.msgid},
             purpose=PURPOSE,
-            idem_key=f"broadcast:{sender.pk}:remind:{now.timestamp():.0f}",
+            idem_key=f"broadcast:{sender.pk}:remind:{now.timestamp():.3f}",
             subject=f"mass:{sender.staff_id}",
             context={"sender": sender.pk},
             by=by,

@@ -26,7 +26,7 @@ CANCEL = "externalcontact/cancel_groupmsg_send"
 JOB, DUE = "broadcast", "broadcast.send"
 PURPOSE = "broadcast"
 POSTED = 40  # calls in one transaction
-MEDIA_TRIES = 5  # at growing distance: five minutes of waiting for files
+MEDIA_TRIES = 20  # some seconds apart: a file that does not lie at WeCom after minutes is refused there
 USES = {Kind.CUSTOMERS: "mass", Kind.GROUPS: "group_mass"}
 _RECEIVERS = """
 SELECT s.id, array_agg({key} ORDER BY c.id) FILTER (WHERE {still}), array_agg(c.id) FILTER (WHERE NOT {still})
@@ -126,7 +126,9 @@ def work(run: JobRun) -> None:
 def _wait_for_files(broadcast: Broadcast, run: JobRun, wait: MediaNotReady) -> None:
     """The files are on their way to WeCom: the job comes back by the schedule of retries."""
     messages.want(broadcast.content)  # the wish in the transaction was taken back with it
-    if run.job.attempts < MEDIA_TRIES:
+    tries = run.checkpoint.get("file_tries", 0) + 1
+    if tries <= MEDIA_TRIES:
+        run.save({"file_tries": tries})
         raise WeComUnavailable(0, f"files are being uploaded: {wait.reason}", "media/upload") from wait
     reason = _("附件没有上传到企业微信：%(reason)s") % {"reason": wait.reason or _("请稍后重试")}
     fail(broadcast.pk, reason[:200])

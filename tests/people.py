@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import connection
 from django.test import Client
 
 from accounts.models import Operator
@@ -17,9 +18,24 @@ def add_operator(tenant: Tenant, username: str = "wang", role: str = "owner", **
     return operator
 
 
-def signed_in(tenant: Tenant, operator: Operator) -> Client:
+class StayingClient(Client):
+    """A client after whose requests the test is back in the company's schema."""
+
+    def __init__(self, tenant: Tenant, **more: Any) -> None:
+        super().__init__(**more)
+        self.tenant = tenant
+
+    def request(self, **request: Any) -> Any:
+        try:
+            return super().request(**request)
+        finally:
+            connection.set_tenant(self.tenant)
+
+
+def signed_in(tenant: Tenant, operator: Operator, *, staying: bool = False) -> Client:
     """A client of the tenant's host with the operator's session."""
-    client = Client(headers={"host": f"{tenant.schema_name}.localhost"})
+    headers = {"host": f"{tenant.schema_name}.localhost"}
+    client = StayingClient(tenant, headers=headers) if staying else Client(headers=headers)
     with tenant:
         client.force_login(operator)
     return client

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils import timezone
 
 from acquisition import codes, numbers, qr
 from acquisition.greet import greet
 from acquisition.models import ChannelCode, Welcome
+from contacts import bulk
 from contacts.models import Customer, Follow, Stage, Tag
 from members.models import Staff
 from tenants import outbox
@@ -33,7 +35,9 @@ def staff(events: Events) -> list[Staff]:
 
 @pytest.fixture
 def admin(in_acme: Tenant) -> Any:
-    return add_operator(in_acme)
+    operator = add_operator(in_acme)
+    connection.set_tenant(in_acme)
+    return operator
 
 
 def make(staff: Sequence[Staff], *, backups: Sequence[Staff] = (), **wish: Any) -> ChannelCode:
@@ -163,6 +167,7 @@ def test_numbers_are_those_of_the_friendships(sandbox: Sandbox, staff: list[Staf
     follow = scan(sandbox, events, code)
     assert numbers.totals([code], admin)[code.state] == numbers.Totals(added=1, today=1, lost=0)
     Follow.objects.filter(pk=follow.pk).update(ended_at=timezone.now(), ended_by="customer")
+    bulk.refresh_customers([follow.customer_id])
     found = numbers.by_day(code, admin)
     assert (found.added[-1], found.lost[-1], found.net[-1], sum(found.added)) == (1, 1, 0, 1)
 

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_named(api: Caller) -> None:
     ):
         refused = api.post("broadcasts", wish(**values))
         assert refused.status_code == 400, field
-        assert field in str(refused.json()["error"]), (field, refused.json())
+        assert field in str(refused.json()["field_errors"]), (field, refused.json())
     inside()
     assert not Broadcast.objects.exists()
 

@@ -255,10 +255,10 @@ def test_a_file_that_cannot_be_uploaded_ends_it_in_words(office: Office, sandbox
     sandbox.fault("errcode", "media/upload", errcode=40009)
     sending.send(draft, by="lin", scope=None)
     job = Job.objects.get(kind=sending.JOB)
-    run_slice(job)  # the file is asked for, and refused
-    Job.objects.filter(pk=job.pk).update(attempts=sending.MEDIA_TRIES, due_at=timezone.now())
-    job.refresh_from_db()
-    run_slice(job)
+    for _ in range(sending.MEDIA_TRIES + 1):  # the file is asked for, and refused
+        Job.objects.filter(pk=job.pk).update(due_at=timezone.now())
+        job.refresh_from_db()
+        run_slice(job)
     draft.refresh_from_db()
     assert draft.state == "failed" and draft.reason.startswith("附件没有上传到企业微信")
     assert office.messages() == []

@@ -149,7 +149,7 @@ def variants(route: Route) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = [("foreign",), ("mine",)]
     if route.by_scope:
         found.append(("hidden",))
-    if len(route.arguments) > 1:
+    if any(column for _, column in route.arguments[1:]):
         found.append(("mine", "foreign"))
     return found
 

@@ -75,6 +75,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "InboxEvent": {"status": "dead", "urgent": False},
     "Job": {"state": "done"},
     "TagRule": {"trigger": "stage"},
+    "PlanVersion": {"published_at": timezone.now},  # what was published has runs; a draft has none
     "Step": {"after_minutes": None, "day": 0, "at": lambda: datetime.time(9)},
 }
 

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import pytest
 import requests
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from contacts.models import Customer, Follow
@@ -16,6 +15,7 @@ from tenants.jobs import run_to_end, start
 from tenants.models import Tenant
 from tests.cast import ACME
 from tests.contacts.conftest import Events, events
+from tests.people import StayingClient
 from tests.sandbox_server import Sandbox, sandbox, sandbox_process
 
 __all__ = ["events", "sandbox", "sandbox_process"]
@@ -39,22 +39,8 @@ class Seller:
         return f"/sidebar/customer/{self.customer.external_userid}/{rest}"
 
 
-class Webview(Client):
-    """A client after whose requests the test is back in the company's schema."""
-
-    def __init__(self, tenant: Tenant, **more: Any) -> None:
-        super().__init__(**more)
-        self.tenant = tenant
-
-    def request(self, **request: Any) -> Any:
-        try:
-            return super().request(**request)
-        finally:
-            connection.set_tenant(self.tenant)
-
-
 def browser(tenant: Tenant) -> Client:
-    return Webview(tenant, headers={"host": f"{tenant.schema_name}.localhost", "user-agent": AGENT})
+    return StayingClient(tenant, headers={"host": f"{tenant.schema_name}.localhost", "user-agent": AGENT})
 
 
 def at_wecom(sandbox: Sandbox, location: str, userid: str) -> str:

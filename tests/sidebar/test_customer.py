@@ -8,6 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.models import CustomField, Follow, FollowUp, Stage, Tag, TimelineEntry
+from contacts.profile import change_fields
+from contacts.stages import move_to_stage
 from members.models import Staff
 from tenants import outbox
 from tenants.models import OutgoingCall
@@ -23,7 +25,8 @@ def text_of(answer: Any) -> str:
 def test_the_card_shows_who_this_is_in_two_statements(seller: Seller) -> None:
     stage = Stage.objects.create(name="意向")
     CustomField.objects.create(key="budget", name="预算", kind="number")
-    type(seller.customer).objects.filter(pk=seller.customer.pk).update(stage=stage, fields={"budget": 3000})
+    move_to_stage([seller.customer.pk], stage, by="lin", source="console")
+    change_fields(seller.customer, {"budget": 3000}, by="lin", source="console")
     with CaptureQueriesContext(connection) as caught:
         card = seller.client.get(seller.url())
     page = text_of(card)

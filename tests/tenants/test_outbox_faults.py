@@ -90,7 +90,10 @@ def test_a_create_that_never_arrived_is_sent_again(sandbox: Sandbox, in_acme: Te
     assert len(sandbox.effects("add_corp_tag")) == 1
 
 
-def test_without_a_way_to_look_it_up_a_lost_create_waits_for_a_person(sandbox: Sandbox, in_acme: Tenant) -> None:
+def test_without_a_way_to_look_it_up_a_lost_create_waits_for_a_person(
+    sandbox: Sandbox, in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(RECONCILERS, ADD_TAG)
     sandbox.fault("drop", ADD_TAG, executed=True, times=1)
     call = post_tags(1)
     for _ in range(3):
