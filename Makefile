@@ -26,7 +26,7 @@ reset: install
 
 test: install-dev
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-faults: install-dev
 	@$(BIN)/python -m pytest -m faults tests $(ARGS)

@@ -7,11 +7,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from pypinyin import lazy_pinyin
 
 from contacts.models import CustomField
 from contacts.order import last_place
 from contacts.profile import living_fields
+from members.pinyin import letters
 
 MOST = 30
 MOST_CHOICES = 50
@@ -60,7 +60,7 @@ def bring_back(field: CustomField) -> None:
 
 def key_for(name: str) -> str:
     """The name as an identifier (预算 → yusuan): what the Open API and stored values call the field for ever."""
-    plain = re.sub(r"[^a-z0-9]+", "_", "".join(lazy_pinyin(name)).lower()).strip("_")[: LONGEST_KEY - 3]
+    plain = re.sub(r"[^a-z0-9]+", "_", letters(name)).strip("_")[: LONGEST_KEY - 3]
     stem = plain if plain and plain[0].isalpha() else f"field_{plain}".rstrip("_")
     taken = set(CustomField.objects.filter(key__startswith=stem).values_list("key", flat=True))
     return next(key for number in range(1, 1000) if (key := stem if number == 1 else f"{stem}_{number}") not in taken)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from pypinyin import lazy_pinyin
 
+from members.pinyin import letters
 from tenants.staging import one_writer, stage
 from wecom.objects import DepartmentInfo
 
@@ -153,7 +153,7 @@ def _staff_row(one: StaffNews) -> tuple[object, ...]:
         one.userid,
         one.key,
         name,
-        "".join(lazy_pinyin(name))[:128].lower() if name is not None else None,
+        letters(name)[:128] if name is not None else None,
         _cut(one.alias, 64),
         _cut(one.position, 128),
         _cut(one.avatar, 500),

@@ -4,6 +4,8 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,7 +54,10 @@ class Databases:
 
     def __init__(self) -> None:
         self.place = settings.DATABASES["default"]
-        self.mine = f"test_{WORKER}_{os.getpid()}"
+        self.mine = ""
+        self.names = (f"test_{WORKER}_{os.getpid()}_{number}" for number in count())
+        self.ahead = ThreadPoolExecutor(1)
+        self.next: Future[str] | None = None
         self.template = f"test_template_{fingerprint()}"
         self.server = psycopg2.connect(
             dbname="postgres",
@@ -94,22 +99,36 @@ class Databases:
         self.run(f'ALTER DATABASE "{half}" RENAME TO "{self.template}"')
 
     def copy(self) -> None:
+        """A fresh one; the one after it is made meanwhile, since a test that commits seldom comes alone."""
         connections["default"].close()
-        self.run(f'DROP DATABASE IF EXISTS "{self.mine}" WITH (FORCE)')
+        used, self.mine = self.mine, self.next.result() if self.next else self._copied()
+        if used:
+            self.next = self.ahead.submit(self._copied)
+            self.ahead.submit(self._dropped, used)
+        self.point_at(self.mine)
+        connections["default"].set_schema_to_public()
+
+    def _copied(self) -> str:
+        name = next(self.names)
         for attempt in range(50):
             try:
-                self.run(f'CREATE DATABASE "{self.mine}" TEMPLATE "{self.template}"')
+                self.run(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"')
                 break
             except psycopg2.errors.ObjectInUse:  # another process copies it at this moment
                 if attempt == 49:
                     raise
                 time.sleep(0.1)
-        self.point_at(self.mine)
-        connections["default"].set_schema_to_public()
+        return name
+
+    def _dropped(self, name: str) -> None:
+        self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def drop(self) -> None:
         connections["default"].close()
-        self.run(f'DROP DATABASE IF EXISTS "{self.mine}" WITH (FORCE)')
+        left = [self.mine, self.next.result()] if self.next else [self.mine]
+        self.ahead.shutdown()
+        for name in left:
+            self._dropped(name)
         self.server.close()
 
 
@@ -175,9 +194,8 @@ def _nobody_before_and_after(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start many processes come first, all in one worker (`--dist loadgroup`): no two of them at once, and
-    the other workers have enough to do meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Files that take long come first (`--dist loadfile`): the workers have small ones left to end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture

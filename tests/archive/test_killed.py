@@ -14,7 +14,7 @@ from archive.models import ArchivedMessage, Conversation, Envelope, PullCursor
 from scrm.up.folder import ROOT
 from tests.sizes import in_two_sizes
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def puller():
     )
 
 
-@in_two_sizes("kills, each", (4, 500), (20, 2000))
+@in_two_sizes("kills, each", (3, 300), (20, 2000))
 def test_a_puller_that_is_killed_loses_nothing_and_doubles_nothing(committed, kills, each):
     committed.set(most=200, per_minute=100_000)
     for version in (1, 2, 3):
@@ -48,7 +48,7 @@ def test_a_puller_that_is_killed_loses_nothing_and_doubles_nothing(committed, ki
         if number == kills // 2:
             committed.give_key(3)
         process = puller()
-        time.sleep(dice.uniform(1.5, 5))
+        time.sleep(dice.uniform(1.5, 4))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         seqs.append(PullCursor.objects.values_list("seq", flat=True).first() or 0)

@@ -24,7 +24,7 @@ from tests.callbacks.door import event_xml
 from tests.sizes import in_two_sizes
 from wecom.crypto import CallbackCrypto
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.long
 
 
 @dataclass
@@ -117,7 +117,7 @@ def soon(condition: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.1)
 
 
-@in_two_sizes("kills", 2, 20)
+@in_two_sizes("kills", 1, 20)
 def test_a_web_process_that_is_killed_loses_nothing_it_acknowledged(place: Place, kills: int) -> None:
     """F2"""
     for _ in range(kills):
@@ -198,7 +198,7 @@ def test_what_a_dead_process_spooled_is_stored_by_the_poller(place: Place) -> No
         soon(lambda: place.count() == 105 and place.spooled() == [])
 
 
-@in_two_sizes("crashes", 2, 5)
+@in_two_sizes("crashes", 1, 5)
 def test_a_postgres_that_crashes_under_load_loses_nothing_acknowledged(place: Place, port: int, crashes: int) -> None:
     """F8"""
     deliver(place, port, 20)  # a process that never saw the address can only ask WeCom to come again
@@ -263,7 +263,7 @@ def start_worker(place: Place) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command.split(), cwd=ROOT, env=environment, start_new_session=True)
 
 
-@in_two_sizes("number, kills", (2_000, 2), (10_000, 30))
+@in_two_sizes("number, kills", (1_000, 1), (10_000, 30))
 @pytest.mark.parametrize("kill", [kill_the_worker, kill_redis])
 def test_workers_and_a_redis_that_are_killed_lose_nothing_and_do_nothing_twice(
     place: Place, port: int, kill: Callable[..., "subprocess.Popen[bytes]"], number: int, kills: int
@@ -313,7 +313,7 @@ class Neighbour:
         return requests.post(url, params=query, data=body, timeout=10).status_code
 
 
-@in_two_sizes("flood, number, worst", (20_000, 10, 10), (100_000, 200, 2))
+@in_two_sizes("flood, number, worst", (10_000, 10, 10), (100_000, 200, 2))
 def test_a_flood_of_one_company_does_not_hold_up_the_other_in_the_queue(
     place: Place, port: int, flood: int, number: int, worst: int
 ) -> None:

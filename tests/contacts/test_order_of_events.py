@@ -123,7 +123,7 @@ def compare(acme: Tenant, globex: Tenant, seed: int, customers: int) -> None:
 
 
 SIZES = [
-    *(pytest.param(seed, 40, id=f"short-{seed}") for seed in range(8)),
+    *(pytest.param(seed, 40, id=f"short-{seed}") for seed in range(4)),
     *(pytest.param(seed, 1000, id=f"full-{seed}", marks=pytest.mark.faults) for seed in range(100)),
 ]
 

@@ -15,7 +15,7 @@ from scrm.up.folder import ROOT
 from tenants.models import Job
 from tests.sandbox_server import Sandbox
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -23,11 +23,18 @@ def facts_as_they_are() -> dict[int, tuple[Any, ...]]:
 
 
 def facts_as_they_should_be() -> dict[int, tuple[Any, ...]]:
+    follows_of: dict[int, list[Follow]] = {}
+    for follow in Follow.objects.all():
+        follows_of.setdefault(follow.customer_id, []).append(follow)
+    tags_of: dict[int, set[int]] = {}
+    for customer_id, tag in FollowTag.objects.filter(follow__ended_at=None).values_list(
+        "follow__customer_id", "tag_id"
+    ):
+        tags_of.setdefault(customer_id, set()).add(tag)
     truth = {}
     for customer in Customer.objects.all():
-        follows = list(Follow.objects.filter(customer=customer))
+        follows = follows_of.get(customer.pk, [])
         living = [follow for follow in follows if follow.ended_at is None]
-        tags = FollowTag.objects.filter(follow__in=living).values_list("tag_id", flat=True)
         ended = max((follow.ended_at for follow in follows if follow.ended_at), default=None)
         truth[customer.pk] = (
             max((follow.added_at for follow in follows), default=None),
@@ -35,7 +42,7 @@ def facts_as_they_should_be() -> dict[int, tuple[Any, ...]]:
             customer.stage_id,
             sorted(follow.staff_id for follow in living),
             sorted(follow.staff_id for follow in follows),
-            sorted(set(tags)),
+            sorted(tags_of.get(customer.pk, ())),
             sorted({follow.state for follow in follows} - {""}),
             sorted({follow.add_way for follow in follows} - {None}),
             customer.fields,

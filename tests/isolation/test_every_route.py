@@ -166,6 +166,7 @@ class Walk:
         self.theirs = self.globex.take()
         self.acme = Fingerprint(world.acme, [model for model in own_tables() if not model.startswith("accounts_sign")])
         self.ours = self.acme.take()
+        self.written = self._written()
         self.secrets = world.secrets_of_founding(cast.GLOBEX.wecom)
         self.secrets.remove(cast.GLOBEX.wecom.corp_id)
         lines.taken()
@@ -187,8 +188,7 @@ class Walk:
             self.look_for_marks(where, "the answer", told)
             self.look_for_marks(where, "the log", said)
             self.look_for_messages(where)
-            if method == "POST" or refused:
-                self.look_for_changes(where, refused)
+            self.look_for_changes(where, refused)
 
     def request(self, route: Route, method: str, *kinds: str, query: Any = None) -> HttpResponse:
         self.asker.client.cookies = SimpleCookie(self.cookies)  # signing out is one of the things that are asked
@@ -225,7 +225,13 @@ class Walk:
         if not schemas <= {"acme", "public"}:
             self.faults.append(f"{where}: starts work for {schemas}")
 
+    def _written(self) -> tuple[int, int]:
+        return self.globex.written(), self.acme.written()
+
     def look_for_changes(self, where: str, refused: bool) -> None:
+        before, self.written = self.written, self._written()
+        if before == self.written:
+            return
         if found := changed(self.theirs, self.globex.take()):
             self.faults.append(f"{where}: changed {found}")
         if refused and (found := changed(self.ours, self.acme.take())):

@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, models
 from django.utils import timezone
 
-from archive.models import Alert, ArchivedMedia, ArchivedMessage, Conversation
+from archive.models import Alert, ArchivedMedia, ArchivedMessage, Conversation, TalkExport
 from broadcasts.models import Broadcast
 from callbacks.models import InboxEvent
 from contacts import bulk
@@ -49,7 +49,7 @@ SHARED: tuple[type[models.Model], ...] = (
     *(VendorAudit, InboxEvent),
 )
 SCOPED: tuple[type[models.Model], ...] = (
-    *(Alert, ArchivedMedia, ArchivedMessage, Conversation),
+    *(Alert, ArchivedMedia, ArchivedMessage, Conversation, TalkExport),
     Assignment,
     Broadcast,
     Customer,
@@ -254,6 +254,14 @@ def insert_inbox_row(values: dict[str, Any]) -> InboxEvent:
 # -- fingerprints ------------------------------------------------------------------------------------------------------
 
 
+WRITTEN = """
+SELECT sum(pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
+           + pg_stat_get_xact_tuples_deleted(oid))
+FROM (SELECT place::regclass AS oid FROM unnest(%s) AS place
+      UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY(%s::regclass[])) AS tables
+"""
+
+
 class Fingerprint:
     """Of every row of a company, in its own schema and in the shared one."""
 
@@ -291,6 +299,13 @@ class Fingerprint:
         with connection.cursor() as cursor:
             cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [tenant.schema_name])
             return sorted(name for (name,) in cursor.fetchall())
+
+    def written(self) -> int:
+        """Rows written in these tables since the transaction began, undone ones too: the same number before and after
+        says that nothing happened, for a hundredth of what `take` costs."""
+        with connection.cursor() as cursor:
+            cursor.execute(WRITTEN, [self.places, self.places])
+            return int(cursor.fetchone()[0])
 
     def take(self) -> dict[str, str]:
         with connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from scrm.up.postgres import Postgres
 from scrm.up.runner import Runner
 from scrm.up.valkey import Valkey, ping
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.long
 
 
 def up(var: Path, **environment: str) -> subprocess.CompletedProcess[str]:

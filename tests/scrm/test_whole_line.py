@@ -16,7 +16,7 @@ import pytest
 
 from scrm.up.folder import free_port, port_is_free
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.long
 PATIENCE = 240
 
 

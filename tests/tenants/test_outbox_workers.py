@@ -19,7 +19,7 @@ from tests.sandbox_server import Sandbox
 from tests.sizes import in_two_sizes
 from tests.tenants.test_outbox import post_remark
 
-pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.xdist_group("processes")]
+pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.long]
 State = OutgoingCall.State
 
 WORKER = """
