@@ -78,8 +78,15 @@ def _field(value: object) -> str:
     if isinstance(value, bytes | memoryview):
         return "\\\\x" + bytes(value).hex()
     if isinstance(value, list):
-        return "{" + ",".join([str(int(item)) for item in value]) + "}"
+        return "{" + ",".join([_item(item) for item in value]) + "}"
     return str(value)
+
+
+def _item(value: object) -> str:
+    """One of an array: a text is quoted for the array, and then for COPY."""
+    if isinstance(value, str):
+        return _field('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    return _field(value)
 
 
 _FIELD_OF: dict[type, Callable[[Any], str]] = {

@@ -55,8 +55,8 @@ FROM pg_temp.stage_customer s {_SUMS} WHERE c.id = s.id AND s.known AND c.id = A
 """
 
 _RECOGNISE = """
-UPDATE contacts_groupmember m SET customer_id = s.id FROM pg_temp.stage_customer s
-WHERE NOT s.known AND m.member_id = s.external_userid AND m.customer_id IS NULL AND m.kind = 2
+UPDATE contacts_groupmember m SET customer_id = s.id FROM unnest(%s::bigint[], %s::text[]) AS s(id, external_userid)
+WHERE m.member_id = s.external_userid AND m.customer_id IS NULL AND m.kind = 2
 """
 
 
@@ -72,7 +72,7 @@ def write_customers(
     cursor: Any, touched: Mapping[str, int], known: Mapping[str, object], contacts: Mapping[str, Contact]
 ) -> None:
     """`touched`: ids by external_userid. Their follows are written already, in this transaction."""
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for external_userid, pk in touched.items():
         contact = contacts.get(external_userid)
         rest: tuple[object, ...] = contact[1:] if contact else (None,) * (len(_COLUMNS) - 3)
@@ -81,10 +81,15 @@ def write_customers(
     before = [row[0] for row in rows if row[1]]
     if len(before) < len(rows):
         cursor.execute(_INSERT)
-        cursor.execute(_RECOGNISE)
+        recognise(cursor, {row[2]: row[0] for row in rows if not row[1]})
     if before:
         cursor.execute(_UPDATE, [before])
     refresh_facts(cursor, touched.values())
+
+
+def recognise(cursor: Any, ids: Mapping[str, int]) -> None:
+    """Members of group chats who were there before they became customers. `ids`: by external_userid."""
+    cursor.execute(_RECOGNISE, [list(ids.values()), list(ids)])
 
 
 def lock_customers() -> None:

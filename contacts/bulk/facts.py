@@ -31,7 +31,7 @@ FROM contacts_customer c LEFT JOIN LATERAL (
     SELECT max(w.added_at) AS added_at,
         array_agg(w.staff_id ORDER BY w.staff_id) FILTER (WHERE w.ended_at IS NULL) AS staff_ids,
         array_agg(w.staff_id ORDER BY w.staff_id) AS known_by,
-        array_agg(DISTINCT w.state::text) FILTER (WHERE w.state <> '') AS states,
+        array_agg(DISTINCT w.state::text COLLATE "C") FILTER (WHERE w.state <> '') AS states,
         array_agg(DISTINCT w.add_way) FILTER (WHERE w.add_way IS NOT NULL) AS add_ways
     FROM contacts_follow w WHERE w.customer_id = c.id
 ) f ON true

@@ -1,6 +1,6 @@
 """One set of news about friendships, judged and written in a handful of statements."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from contacts.bulk.customers import SUBJECT, write_customers
+from contacts.bulk.fresh import Friend, copy_customers
 from contacts.bulk.tags import known_tags, name_tags, write_follow_tags
 from contacts.bulk.timeline import Entry, copy_timeline, write_timeline
 from contacts.bulk.told import Heard, Listed, Pair, Told, is_older
@@ -158,7 +159,7 @@ class _Set:
         self.customers: dict[str, tuple[int, bytes]] = {}
         self.ids: dict[str, int] = {}
         self.follows: dict[tuple[int, int], _Row] = {}
-        self.rows: list[tuple[object, ...]] = []
+        self.rows: list[tuple[Any, ...]] = []
         self.touched: dict[str, int] = {}
         self.tags: dict[int, list[str]] = {}
         self.new: set[int] = set()
@@ -187,10 +188,10 @@ class _Set:
         if names := self.told.tag_names:
             known_tags(self.cursor, names)
             name_tags(names)
+        tags = known_tags(self.cursor, {tag_id for tag_ids in self.tags.values() for tag_id in tag_ids})
         if self.tags:
-            self._write_tags()
-        if self.touched:
-            write_customers(self.cursor, self.touched, self.customers, self.told.contacts)
+            self._write_tags(tags)
+        self._write_customers(tags)
         if self.explained:
             self.cursor.execute(_UNSAY, [list(column) for column in zip(*self.explained, strict=True)])
         copy_timeline(self.cursor, self.fresh_entries, source=self.source)
@@ -274,9 +275,7 @@ class _Set:
             return
         self.rows.append(self._row(pk, customer_id, staff_id, after, listed if told_anew else None))
 
-    def _row(
-        self, pk: int, customer_id: int, staff_id: int, after: _Stored, listed: Listed | None
-    ) -> tuple[object, ...]:
+    def _row(self, pk: int, customer_id: int, staff_id: int, after: _Stored, listed: Listed | None) -> tuple[Any, ...]:
         one = after.friendship
         state = (pk, customer_id, staff_id, after.added_at, one.opened_at, one.half)
         ends = (one.deleted_by_staff_at, one.left_at, *one.ending, after.last_event_at)
@@ -319,8 +318,26 @@ class _Set:
         entries = self.fresh_entries if pk in self.new else self.entries
         entries.append(Entry(key, kind, at, customer_id, None, staff_id, "", payload))
 
-    def _write_tags(self) -> None:
-        diff = write_follow_tags(self.cursor, self.tags, self.new)
+    def _write_customers(self, tags: Mapping[str, tuple[int, str]]) -> None:
+        fresh = {external: pk for external, pk in self.touched.items() if external not in self.customers}
+        known = {external: pk for external, pk in self.touched.items() if external in self.customers}
+        if fresh:
+            friends: dict[int, list[Friend]] = {pk: [] for pk in fresh.values()}
+            for row in self.rows:
+                if row[1] in friends:
+                    friends[row[1]].append(self._friend(row, tags))
+            copy_customers(self.cursor, fresh, self.told.contacts, friends)
+        if known:
+            write_customers(self.cursor, known, self.customers, self.told.contacts)
+
+    def _friend(self, row: tuple[Any, ...], tags: Mapping[str, tuple[int, str]]) -> Friend:
+        pk, _, staff_id, added_at, *_, ended_at, _, _ = row[:11]
+        remark, _, remark_corp_name, _, add_way, state = row[11:17]
+        tag_ids = [tags[tag_id][0] for tag_id in self.tags.get(pk, ())]
+        return Friend(pk, staff_id, added_at, ended_at, (remark, remark_corp_name), add_way, state, tag_ids)
+
+    def _write_tags(self, tags: Mapping[str, tuple[int, str]]) -> None:
+        diff = write_follow_tags(self.cursor, self.tags, self.new, tags)
         self.done.retagged.extend(diff)
         for pk, (added, removed) in diff.items():
             customer_id, staff_id = self.places[pk]

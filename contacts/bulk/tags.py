@@ -130,12 +130,14 @@ def known_tags(cursor: Any, tag_ids: Iterable[str]) -> dict[str, tuple[int, str]
     return found
 
 
-def write_follow_tags(cursor: Any, wanted: Mapping[int, Sequence[str]], new: set[int]) -> TagDiff:
-    """Make follows carry just these tags. Names put on and taken off, of the follows that were there before.
+def write_follow_tags(
+    cursor: Any, wanted: Mapping[int, Sequence[str]], new: set[int], tags: Mapping[str, tuple[int, str]]
+) -> TagDiff:
+    """Make follows carry just these tags, known by `known_tags`. Names put on and taken off, of the follows that were
+    there before.
 
     The caller holds the lock that every writer of tags on friendships takes, so what is read here stays true.
     """
-    tags = known_tags(cursor, {tag_id for tag_ids in wanted.values() for tag_id in tag_ids})
     carried = _carried(cursor, [follow_id for follow_id in wanted if follow_id not in new])
     links: list[tuple[int, int]] = []
     dropped: list[int] = []

@@ -2,10 +2,12 @@
 
 import pytest
 
+from contacts import bulk
 from contacts.jobs import run_now
 from contacts.models import Customer, Follow, FollowTag, GroupChat, GroupMember, ListedPage, Tag
 from members.models import Department, Staff
 from tenants.models import Job, Tenant
+from tests.contacts.truth import assert_facts_are_true
 from tests.sandbox_server import Sandbox
 
 
@@ -68,6 +70,22 @@ def test_a_sync_brings_all_that_wecom_shows(acme_in_wecom, acme):
         assert ListedPage.objects.count() == 0
         assert done["counts"]["follows_new"] == Follow.objects.count()
         assert Customer.objects.filter(active_follows=0).count() == 0
+
+
+def test_customers_written_in_one_go_say_what_summing_up_says(acme_in_wecom, acme):
+    run_now("acme", "sync", {})
+
+    with acme:
+        assert_facts_are_true()
+        written = sums()
+        bulk.refresh_customers([one["id"] for one in written])
+        assert sums() == written
+        assert any("\n" in one["search_text"] for one in written)
+
+
+def sums():
+    names = ("id", "name", "search_text", "active_follows", "first_added_at", "last_added_at", "lost_at", "raw_hash")
+    return list(Customer.objects.order_by("id").values(*names))
 
 
 def test_a_second_sync_writes_nothing(acme_in_wecom, acme):
