@@ -51,6 +51,8 @@ def main(*, dev: bool) -> None:
             sync(ROOT / ("requirements-dev.lock" if dev else "requirements.lock"))
             name_the_tree()
             write_stamp(have | {"python": wanted["python"]})
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+            compile_the_tree()
         if have.get("front end") != wanted["front end"] or not VENDOR.exists():
             install_front_end(dev)
             write_stamp(wanted)
@@ -105,20 +107,27 @@ def install_venv_module() -> None:
 
 
 def sync_key(dev: bool) -> str:
-    return (
-        digest("requirements-dev.lock" if dev else "requirements.lock", "requirements-uv.lock") + sys.version.split()[0]
-    )
+    locks = ("requirements-dev.lock" if dev else "requirements.lock", "requirements-uv.lock")
+    return f"{digest(*locks)} {sys.version.split()[0]} compiled"
 
 
 def sync(lock: Path) -> None:
     say(f"Python packages of {lock.name}")
-    run(uv(), "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, lock, env=uv_environment())
+    # compiled once and now: where Python may not write bytecode, every process would spend three seconds on it
+    options = ("--quiet", "--require-hashes", "--compile-bytecode", "--python", PYTHON)
+    run(uv(), "pip", "sync", *options, lock, env=uv_environment())
 
 
 def name_the_tree() -> None:
     """Our packages are importable in this environment, whatever tool starts Python and wherever."""
     for packages in VENV.glob("lib/python3*/site-packages"):
         (packages / "scrm-tree.pth").write_text(f"{ROOT}\n")
+
+
+def compile_the_tree() -> None:
+    """Our own packages, too: what has not changed is skipped."""
+    packages = sorted(str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/__init__.py"))
+    subprocess.run([PYTHON, "-m", "compileall", "-q", *packages], cwd=ROOT, check=False)
 
 
 def uv() -> str:
