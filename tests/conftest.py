@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,10 +53,10 @@ class Databases:
 
     def __init__(self) -> None:
         self.place = settings.DATABASES["default"]
-        self.mine = ""
-        self.names = (f"test_{WORKER}_{os.getpid()}_{number}" for number in count())
+        self.mine = f"test_{WORKER}_{os.getpid()}"
+        self.spare = f"{self.mine}_next"
         self.ahead = ThreadPoolExecutor(1)
-        self.next: Future[str] | None = None
+        self.making: Future[None] | None = None
         self.template = f"test_template_{fingerprint()}"
         self.server = psycopg2.connect(
             dbname="postgres",
@@ -99,17 +98,20 @@ class Databases:
         self.run(f'ALTER DATABASE "{half}" RENAME TO "{self.template}"')
 
     def copy(self) -> None:
-        """A fresh one; the one after it is made meanwhile, since a test that commits seldom comes alone."""
+        """A fresh one, and the one after it meanwhile: a test that commits seldom comes alone."""
         connections["default"].close()
-        used, self.mine = self.mine, self.next.result() if self.next else self._copied()
-        if used:
-            self.next = self.ahead.submit(self._copied)
-            self.ahead.submit(self._dropped, used)
+        self._drop(self.mine)
+        if self.making is None:
+            self._make(self.mine)
+        else:
+            self.making.result()
+            self.run(f'ALTER DATABASE "{self.spare}" RENAME TO "{self.mine}"')
+        if connections["default"].settings_dict["NAME"] == self.mine:  # not the first time
+            self.making = self.ahead.submit(self._make, self.spare)
         self.point_at(self.mine)
         connections["default"].set_schema_to_public()
 
-    def _copied(self) -> str:
-        name = next(self.names)
+    def _make(self, name: str) -> None:
         for attempt in range(50):
             try:
                 self.run(f'CREATE DATABASE "{name}" TEMPLATE "{self.template}"')
@@ -118,17 +120,15 @@ class Databases:
                 if attempt == 49:
                     raise
                 time.sleep(0.1)
-        return name
 
-    def _dropped(self, name: str) -> None:
+    def _drop(self, name: str) -> None:
         self.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def drop(self) -> None:
         connections["default"].close()
-        left = [self.mine, self.next.result()] if self.next else [self.mine]
         self.ahead.shutdown()
-        for name in left:
-            self._dropped(name)
+        self._drop(self.mine)
+        self._drop(self.spare)
         self.server.close()
 
 
