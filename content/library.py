@@ -13,34 +13,29 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from console import answers, audit
-from console.access import asked_by_htmx, operator_required, role_required
-from console.lists import Column, Empty, Filters, ListPage
+from console.access import asked_by_htmx, operator_required
+from console.lists import Column, Empty, ListPage
 from console.shell import Hit
 from content import folders, materials, scripts
-from content.material_forms import FORMS, MaterialForm, MoveForm, UploadForm
+from content.material_forms import FORMS, MaterialForm, UploadForm
 from content.messages import USES, bubbles_of
 from content.models import Folder, LinkOpen, Material
+from content.shelves import Shelf, ShelfFilters, manager
 from content.uploads import was_too_large
 
-manager = role_required("owner", "admin")
 Kind = Material.Kind
 PICKED = 60
 
 
-class MaterialFilters(Filters):
-    searched_by = "q"
+class MaterialFilters(ShelfFilters):
+    of = Folder.Of.MATERIALS
 
     q = forms.CharField(label=_("搜索标题"), max_length=40)
     kind = forms.ChoiceField(label=_("类型"), choices=[("", _("全部类型")), *Kind.choices])
-    folder = forms.ModelChoiceField(Folder.objects.none(), label=_("文件夹"), widget=forms.HiddenInput)
     view = forms.ChoiceField(choices=[("", ""), ("list", "list")], widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["folder"].queryset = Folder.objects.filter(of=Folder.Of.MATERIALS)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -48,13 +43,8 @@ class MaterialFilters(Filters):
         return {name: value for name, value in super().given.items() if name != "view"}
 
     def apply(self, rows: QuerySet[Any], values: Mapping[str, Any]) -> QuerySet[Any]:
-        if text := values.get("q"):
-            rows = rows.filter(title__icontains=text)
-        if kind := values.get("kind"):
-            rows = rows.filter(kind=kind)
-        if folder := values.get("folder"):
-            rows = rows.filter(folder__in=folders.with_below(folder))
-        return rows
+        rows = super().apply(rows, values)
+        return rows.filter(kind=values["kind"]) if values.get("kind") else rows
 
 
 MATERIALS = ListPage(
@@ -78,6 +68,19 @@ MATERIALS = ListPage(
 )
 
 
+SHELF = Shelf(
+    of=Folder.Of.MATERIALS,
+    model=Material,
+    noun="material",
+    page="content:materials",
+    restore_page="content:restore_materials",
+    moved=_("已移动 %(n)d 个素材"),
+    deleted=_("已删除 %(n)d 个素材，30 天内可恢复"),
+    restored=_("已恢复 %(n)d 个素材"),
+)
+move, delete, restore = SHELF.move, SHELF.delete, SHELF.restore
+
+
 def living() -> QuerySet[Material]:
     return Material.objects.filter(archived_at=None).select_related("file", "folder")
 
@@ -92,8 +95,7 @@ def index(request: HttpRequest) -> HttpResponse:
     partial = asked_by_htmx(request) and request.headers.get("HX-Target") == "list"
     values = {"list": shown, "page": MATERIALS, "part": part, "as_list": as_list}
     if not partial:
-        values |= {"tree": folders.tree(Folder.Of.MATERIALS), "kinds": Kind.choices, "of": Folder.Of.MATERIALS}
-        values |= {"chosen": request.GET.get("folder", ""), "total": living().count()}
+        values |= SHELF.beside(request) | {"kinds": Kind.choices}
     response = render(request, part if partial else "content/materials.html", values)
     if partial:
         response["HX-Push-Url"] = request.path + shown.here
@@ -181,47 +183,6 @@ def _take_in(request: HttpRequest, folder: Folder | None) -> tuple[int, list[tup
             audit.record(request, "material.create", made.title)
     refused += [(one.name or "", _("一次最多上传 10 个文件")) for one in given[10:]]
     return done, refused
-
-
-# -- several at once ---------------------------------------------------------------------------------------------------
-
-
-def ids_of(request: HttpRequest) -> list[int]:
-    given = request.POST.getlist("ids") or request.GET.getlist("ids")
-    return [int(one) for one in given if one.isdecimal() and len(one) < 19][:500]
-
-
-@manager
-@require_http_methods(["GET", "HEAD", "POST"])
-def move(request: HttpRequest) -> HttpResponse:
-    ids = ids_of(request)
-    form = MoveForm(request.POST if "folder" in request.POST else None, initial={"ids": ids})
-    if request.method == "POST" and form.is_valid():
-        count = materials.move(ids, form.cleaned_data["folder"])
-        return answers.done(
-            request, _now("已移动 %(n)d 个素材") % {"n": count}, back_to="content:materials", leave=True
-        )
-    values = {"form": form, "title": _("移动到文件夹"), "submit": _("移动"), "ids": ids}
-    return answers.drawer(request, "content/move.html", values)
-
-
-@manager
-@require_POST
-def delete(request: HttpRequest) -> HttpResponse:
-    ids = ids_of(request)
-    count = materials.delete(ids)
-    audit.record(request, "material.delete", str(count), {"ids": ids[:50]})
-    undo = f"{reverse('content:restore_materials')}?{'&'.join(f'ids={one}' for one in ids)}"
-    text = _now("已删除 %(n)d 个素材，30 天内可恢复") % {"n": count}
-    return answers.done(request, text, back_to="content:materials", undo=undo)
-
-
-@manager
-@require_POST
-def restore(request: HttpRequest) -> HttpResponse:
-    count = materials.restore(ids_of(request))
-    audit.record(request, "material.restore", str(count))
-    return answers.done(request, _now("已恢复 %(n)d 个素材") % {"n": count}, back_to="content:materials")
 
 
 @operator_required

@@ -115,5 +115,8 @@ class UploadForm(WithFolder):
     folder = FolderField(Folder.Of.MATERIALS)
 
 
-class MoveForm(WithFolder):
-    folder = FolderField(Folder.Of.MATERIALS)
+class MoveForm(KitForm):
+    def __init__(self, *args: Any, of: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["folder"] = folder = FolderField(of)
+        folder.fill()

@@ -1,13 +1,12 @@
 """What can happen to a material: made, changed, moved, deleted and taken back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import IO, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from content import files, media
@@ -69,16 +68,3 @@ def save(
     if pair := media.file_of(material):
         media.want([pair])  # ready before it is first sent
     return material
-
-
-def move(ids: Iterable[int], folder: Folder | None) -> int:
-    return Material.objects.filter(pk__in=list(ids), archived_at=None).update(folder=folder)
-
-
-def delete(ids: Iterable[int]) -> int:
-    """Out of the library; messages that hold them say so, and for 30 days they can be taken back."""
-    return Material.objects.filter(pk__in=list(ids), archived_at=None).update(archived_at=timezone.now())
-
-
-def restore(ids: Iterable[int]) -> int:
-    return Material.objects.filter(pk__in=list(ids)).exclude(archived_at=None).update(archived_at=None)

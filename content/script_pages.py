@@ -11,37 +11,26 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from console import answers, audit
-from console.access import operator_required, role_required
-from console.lists import Column, Empty, Filters, ListPage
-from content import folders, messages, scripts
+from console.access import operator_required
+from console.lists import Column, Empty, ListPage
+from content import messages, scripts
 from content.folders import FolderField
 from content.forms import MessageField
-from content.library import ids_of
-from content.material_forms import MoveForm, WithFolder
+from content.material_forms import WithFolder
 from content.models import Folder, Script
+from content.shelves import Shelf, ShelfFilters, manager
 
-manager = role_required("owner", "admin")
 
-
-class ScriptFilters(Filters):
-    searched_by = "q"
+class ScriptFilters(ShelfFilters):
+    of = Folder.Of.SCRIPTS
 
     q = forms.CharField(label=_("搜索标题或内容"), max_length=40)
-    folder = forms.ModelChoiceField(Folder.objects.none(), label=_("文件夹"), widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["folder"].queryset = Folder.objects.filter(of=Folder.Of.SCRIPTS)
-
-    def apply(self, rows: QuerySet[Any], values: Mapping[str, Any]) -> QuerySet[Any]:
-        if text := values.get("q"):
-            rows = scripts.search(rows, text)
-        if folder := values.get("folder"):
-            rows = rows.filter(folder__in=folders.with_below(folder))
-        return rows
+    def find(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        return scripts.search(rows, text)
 
 
 SCRIPTS = ListPage(
@@ -64,6 +53,19 @@ SCRIPTS = ListPage(
 )
 
 
+SHELF = Shelf(
+    of=Folder.Of.SCRIPTS,
+    model=Script,
+    noun="script",
+    page="content:scripts",
+    restore_page="content:restore_scripts",
+    moved=_("已移动 %(n)d 条话术"),
+    deleted=_("已删除 %(n)d 条话术"),
+    restored=_("已恢复 %(n)d 条话术"),
+)
+move, delete, restore = SHELF.move, SHELF.delete, SHELF.restore
+
+
 def with_parts(rows: list[Any]) -> Iterable[Any]:
     """The materials of a page's scripts, in one statement."""
     found = Script.objects.filter(pk__in=[row.pk for row in rows]).prefetch_related("parts__material__file")
@@ -76,9 +78,8 @@ def with_parts(rows: list[Any]) -> Iterable[Any]:
 @operator_required
 @require_http_methods(["GET", "HEAD"])
 def index(request: HttpRequest) -> HttpResponse:
-    values = {"tree": folders.tree(Folder.Of.SCRIPTS), "of": Folder.Of.SCRIPTS, "total": scripts.living().count()}
-    values["chosen"] = request.GET.get("folder", "")
-    return SCRIPTS.respond(request, scripts.living().select_related("folder"), prepare=with_parts, context=values)
+    rows = scripts.living().select_related("folder")
+    return SCRIPTS.respond(request, rows, prepare=with_parts, context=SHELF.beside(request))
 
 
 class ScriptForm(WithFolder):
@@ -124,36 +125,3 @@ def _form(request: HttpRequest, found: Script, initial: Mapping[str, Any]) -> Ht
             return answers.done(request, _now("话术已保存"), back_to="content:scripts", leave=True)
     values = {"form": form, "script": found, "fresh": fresh}
     return render(request, "content/script_form.html", values, status=422 if form.errors else 200)
-
-
-@manager
-@require_http_methods(["GET", "HEAD", "POST"])
-def move(request: HttpRequest) -> HttpResponse:
-    ids = ids_of(request)
-    form = MoveForm(request.POST if "folder" in request.POST else None)
-    form.fields["folder"].of = Folder.Of.SCRIPTS
-    form.fields["folder"].fill()
-    if request.method == "POST" and form.is_valid():
-        count = scripts.move(ids, form.cleaned_data["folder"])
-        return answers.done(request, _now("已移动 %(n)d 条话术") % {"n": count}, back_to="content:scripts", leave=True)
-    values = {"form": form, "title": _("移动到文件夹"), "submit": _("移动"), "ids": ids}
-    return answers.drawer(request, "content/move.html", values)
-
-
-@manager
-@require_POST
-def delete(request: HttpRequest) -> HttpResponse:
-    ids = ids_of(request)
-    count = scripts.delete(ids)
-    audit.record(request, "script.delete", str(count), {"ids": ids[:50]})
-    undo = f"{reverse('content:restore_scripts')}?{'&'.join(f'ids={one}' for one in ids)}"
-    text = _now("已删除 %(n)d 条话术") % {"n": count}
-    return answers.done(request, text, back_to="content:scripts", undo=undo, leave=request.GET.get("leave") == "1")
-
-
-@manager
-@require_POST
-def restore(request: HttpRequest) -> HttpResponse:
-    count = scripts.restore(ids_of(request))
-    audit.record(request, "script.restore", str(count))
-    return answers.done(request, _now("已恢复 %(n)d 条话术") % {"n": count}, back_to="content:scripts")

@@ -1,12 +1,11 @@
 """话术: kept, found by any two characters, and counted when used."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from contacts.search import ZhBigrams
@@ -71,15 +70,3 @@ def _attach(script: Script, materials: Sequence[int]) -> None:
     ScriptMaterial.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["script", "material"], update_fields=["order"]
     )
-
-
-def delete(ids: Iterable[int]) -> int:
-    return living().filter(pk__in=list(ids)).update(archived_at=timezone.now())
-
-
-def restore(ids: Iterable[int]) -> int:
-    return Script.objects.filter(pk__in=list(ids)).exclude(archived_at=None).update(archived_at=None)
-
-
-def move(ids: Iterable[int], folder: Folder | None) -> int:
-    return living().filter(pk__in=list(ids)).update(folder=folder)
