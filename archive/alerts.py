@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from accounts.models import Operator
-from archive.models import Alert
+from archive.models import Alert, ArchivedMessage
 from members import reach
 from members.models import Staff
 
@@ -66,6 +66,8 @@ def tell(alerts: Sequence[Alert]) -> None:
 
 def send(alert: Alert, text: str, url: str, key: str) -> None:
     if alert.assigned_to is not None:
+        own = alert.conversation.customer_id if alert.assigned_to_id == alert.staff_id else None
+        url = reach.page_for(alert.assigned_to, url, customer=own)
         reach.tell(
             [alert.assigned_to], title=TITLES[Alert.Kind(alert.kind)], text=text, url=url, key=key[:100], kind="archive"
         )
@@ -80,6 +82,14 @@ def words(alert: Alert) -> str:
             staff=who, customer=title, word=alert.word
         )
     return _now("{customer} 发给 {staff} 的消息还没有回复").format(customer=title, staff=who)
+
+
+def around(alert: Alert) -> list[ArchivedMessage]:
+    """What its page shows: the message with two before and three after it."""
+    rows, at = ArchivedMessage.objects.filter(conversation=alert.conversation_id), alert.message.at
+    before = rows.filter(at__lt=at).order_by("-at", "-id")[:2]
+    after = rows.filter(at__gt=at).order_by("at", "id")[:3]
+    return [*list(before)[::-1], alert.message, *after]
 
 
 def settle(alert: Alert, *, state: str, note: str, by: Operator) -> bool:

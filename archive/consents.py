@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from archive import kinds
 from archive.access import access
 from archive.models import Consent
 from archive.people import People
-from contacts.models import Follow
+from contacts.models import Follow, GroupChat, GroupMember
 from tenants import jobs
 from tenants.current import wecom_client
 from tenants.jobs import JobRun
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 JOB = "consents"
 UNKNOWN = frozenset({301061, 40003, 40096, 84061, 60111})  # ids that WeCom does not know (any more)
+UNKNOWN_GROUP = frozenset({301059, 92002})  # none of this corp's groups with customers
 ASKED = 100  # pairs a call (wecom-api.md 7.5)
 STATUS = {
     "Agree": Consent.Status.AGREED,
@@ -72,17 +75,21 @@ def check_later(by: str = "schedule") -> Job | None:
 
 
 def check(run: JobRun) -> None:
-    """The job: all friendships of archived members, a hundred a call; goes on where it stopped."""
+    """The job: all friendships and groups of archived members; goes on where it stopped."""
     if access() is None:
         return
     client = wecom_client("archive")
     permitted = {str(one).lower() for one in client.call("msgaudit/get_permit_user_list", {}).get("ids") or ()}
-    after = int(run.checkpoint.get("after", 0))
-    for last, pairs in friendships(after, permitted):
+    for last, pairs in friendships(int(run.checkpoint.get("after", 0)), permitted):
         run.proceed()
         rows = [row for answer in ask(client, pairs) for row in read(answer)]
         save(rows)
-        run.save({"after": last}, consents=len(rows))
+        run.save(run.checkpoint | {"after": last}, consents=len(rows))
+    for last, chat_id in groups(int(run.checkpoint.get("groups", 0)), permitted):
+        run.proceed()
+        rows = list(read(ask_group(client, chat_id), chat_id))
+        save(rows)
+        run.save(run.checkpoint | {"groups": last}, consents=len(rows))
 
 
 def friendships(after: int, permitted: set[str]) -> Iterator[tuple[int, list[Pair]]]:
@@ -93,6 +100,26 @@ def friendships(after: int, permitted: set[str]) -> Iterator[tuple[int, list[Pai
             return
         after = found[-1][0]
         yield after, [(userid, customer) for _pk, userid, customer in found]
+
+
+def groups(after: int, permitted: set[str]) -> Iterator[tuple[int, str]]:
+    """Those in which an archived member and a customer are."""
+    ours = GroupMember.objects.filter(chat=OuterRef("pk"), left_at=None)
+    archived = ours.filter(kind=GroupMember.Kind.STAFF).annotate(key=Lower("member_id")).filter(key__in=permitted)
+    outsiders = ours.filter(kind=GroupMember.Kind.OUTSIDER)
+    rows = GroupChat.objects.filter(Exists(outsiders), Exists(archived), dismissed_at=None).order_by("pk")
+    yield from list(rows.filter(pk__gt=after).values_list("pk", "chat_id"))
+
+
+def ask_group(client: Any, chat_id: str) -> dict[str, Any]:
+    """All outsiders of one group; a group that WeCom does not know (any more) has none."""
+    try:
+        answer: dict[str, Any] = client.call("msgaudit/check_room_agree", {"roomid": chat_id})
+    except WeComError as error:
+        if error.code not in UNKNOWN_GROUP:
+            raise
+        return {}
+    return answer
 
 
 def ask(client: Any, pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
@@ -109,11 +136,11 @@ def ask(client: Any, pairs: Sequence[Pair]) -> Iterator[dict[str, Any]]:
             yield from ask(client, pairs[half:])
 
 
-def read(answer: dict[str, Any]) -> Iterator[Consent]:
+def read(answer: dict[str, Any], chat_id: str = "") -> Iterator[Consent]:
     for row in answer.get("agreeinfo") or ():
         status = STATUS.get(str(row.get("agree_status")))
         customer, userid = kinds.word(row.get("exteranalopenid"))[:64], kinds.word(row.get("userid"))[:64]
         seconds = kinds.number(row.get("status_change_time"))
         changed_at = datetime.fromtimestamp(seconds, UTC) if seconds else None
         if status and customer:
-            yield consent((customer, userid, ""), status, changed_at)
+            yield consent((customer, userid, chat_id), status, changed_at)

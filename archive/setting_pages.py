@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from archive import access, library, tasks
+from archive import access, library, retention, tasks
 from archive.lag import standing
 from archive.models import ArchivedMedia, ArchivedMessage, Envelope
 from console.access import role_required
@@ -84,6 +84,7 @@ def settings(request: HttpRequest, form: SecretForm | None = None) -> HttpRespon
         "newest": rows[0].version if rows else 0,
         "messages_count": ArchivedMessage.objects.count() if now.connected else 0,
         "files_waiting": ArchivedMedia.objects.filter(state=ArchivedMedia.State.WAITING).count(),
+        "days_kept": retention.days_kept(),
         "closed": closed.filter(state=Envelope.State.BROKEN).order_by("-seq")[:20],
     }
     return render(request, "archive/settings.html", context, status=422 if form and form.errors else 200)

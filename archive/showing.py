@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from archive import kinds, media
 from archive.models import ArchivedMedia, ArchivedMessage, Consent, Conversation
-from contacts.models import Customer
+from contacts.models import Customer, GroupMember
 from members.models import Staff
 
+Status = Consent.Status
 TOGETHER = 300  # seconds: closer messages stand under one time
 
 
@@ -143,7 +145,7 @@ def entries(rows: Sequence[Conversation], seen_from: Staff | None = None) -> lis
         if seen_from is None and row.kind == Conversation.Kind.CUSTOMER:
             made.staff = "、".join(names[one].name for one in ids_of(row) if names[one].ours)
         if state := consents.get(row.pk):
-            made.consent, made.consent_words = state.status, state.get_status_display()
+            made.consent, made.consent_words = state
         found.append(made)
     return found
 
@@ -165,19 +167,60 @@ def other_of(row: Conversation, names: dict[str, Person], seen_from: Staff | Non
     return person.name, person.avatar
 
 
-def consents_of(rows: Sequence[Conversation]) -> dict[int, Consent]:
-    """The consent of each pair that is on the page."""
+def consents_of(rows: Sequence[Conversation]) -> dict[int, tuple[str, str]]:
+    """The consent of each pair and group that is on the page: its state, and the words for it."""
     pairs = {row.pk: ids_of(row) for row in rows if row.kind == Conversation.Kind.CUSTOMER}
+    chats = {row.chat_id: row.pk for row in rows if row.chat_id}
+    if not pairs and not chats:
+        return {}
     outside = {one for ids in pairs.values() for one in ids}
     by_pair: dict[tuple[str, str], Consent] = {}
-    for consent in Consent.objects.filter(external_userid__in=outside, chat_id="") if outside else ():
+    by_chat: dict[str, list[Consent]] = {}
+    for consent in Consent.objects.filter(Q(external_userid__in=outside, chat_id="") | Q(chat_id__in=chats)):
         by_pair[consent.external_userid, consent.userid.lower()] = consent
+        by_chat.setdefault(consent.chat_id, []).append(consent)
     found = {}
     for pk, ids in pairs.items():
         for one, other in _orders(ids):
-            if told := by_pair.get((one, other.lower())):
-                found[pk] = told
+            if (told := by_pair.get((one, other.lower()))) and not told.chat_id:
+                found[pk] = told.status, told.get_status_display()
+    for chat_id, pk in chats.items():
+        if told_there := by_chat.get(chat_id):
+            found[pk] = together(told_there)
     return found
+
+
+def together(consents: Sequence[Consent]) -> tuple[str, str]:
+    """Of a group: who refused is named first."""
+    refused = sum(one.status == Status.DISAGREED for one in consents)
+    agreed = sum(one.status == Status.AGREED for one in consents)
+    if refused:
+        return Status.DISAGREED, gettext("{n} 人不同意").format(n=refused)
+    if agreed:
+        return Status.AGREED, gettext("{n} 人已同意").format(n=agreed)
+    return Status.BY_DEFAULT, str(Status.BY_DEFAULT.label)
+
+
+@dataclass(slots=True)
+class MemberConsent:
+    """What one member of a group said."""
+
+    person: Person
+    status: str
+    words: str
+    changed_at: datetime | None
+
+
+def consents_in(chat_id: str) -> list[MemberConsent]:
+    """Of each customer who is in the group now; who refused stands first."""
+    here = GroupMember.objects.filter(chat__chat_id=chat_id, left_at=None).values("member_id")
+    rows = list(Consent.objects.filter(chat_id=chat_id, external_userid__in=here)[:500]) if chat_id else []
+    people = people_named(row.external_userid for row in rows)
+    order = [Status.DISAGREED, Status.AGREED, Status.BY_DEFAULT]
+    rows.sort(key=lambda row: (order.index(Status(row.status)), people[row.external_userid].name))
+    return [
+        MemberConsent(people[row.external_userid], row.status, row.get_status_display(), row.changed_at) for row in rows
+    ]
 
 
 def _orders(ids: Sequence[str]) -> Iterator[tuple[str, str]]:

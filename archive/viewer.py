@@ -56,6 +56,7 @@ def viewer(request: HttpRequest) -> HttpResponse:
     if open_one is not None:
         at = number(request.GET.get("at"))
         context |= {"open": showing.entries([open_one], person)[0], "window": window(open_one, at)}
+        context["consents"] = showing.consents_in(open_one.chat_id)
         record(request, "archive.read", target=context["open"].name, detail={"conversation": open_one.pk})
     return render(request, "archive/viewer.html", context)
 

@@ -164,23 +164,30 @@ def view(corp: Corp) -> dict[str, Any]:
 
 @act
 def archive_answers(scene: Scene) -> dict[str, Any]:
-    """{userid, external_userid, agree}: a customer agrees to being archived, or refuses."""
-    corp, follow, agree = scene.corp, scene.follow(), bool(scene.wish.get("agree", True))
-    now = time.time()
-    corp.archive.consents[f"{follow.userid} {follow.external_userid}"] = [
-        "Agree" if agree else "Disagree",
-        int(now),
-    ]
+    """{userid, external_userid, agree}: a customer agrees to being archived, or refuses; with {chat_id} in a group."""
+    corp, agree, now = scene.corp, bool(scene.wish.get("agree", True)), time.time()
+    kind, status = ("agree", "Agree") if agree else ("disagree", "Disagree")
+    chat_id = scene.text("chat_id")
+    follow = None if chat_id else scene.follow()
+    person = follow.external_userid if follow else outsider_in(scene, chat_id)
+    corp.archive.consents[f"{follow.userid if follow else chat_id} {person}"] = [status, int(now)]
     corp.touch("corp", corp.corp_id)
-    kind = "agree" if agree else "disagree"
     if corp.archive.keys and corp.archive.settings.enabled:
-        told = {"userid": follow.external_userid, f"{kind}_time": int(now * 1000)}
-        plain = {"action": "send", "from": follow.external_userid, "tolist": [follow.userid], "roomid": ""}
+        told = {"userid": person, f"{kind}_time": int(now * 1000)}
+        others = [follow.userid] if follow else [one for one in corp.groups[chat_id].members if one != person]
+        plain = {"action": "send", "from": person, "tolist": others, "roomid": chat_id}
         archive.add(corp, plain | {"msgtime": int(now * 1000), "msgtype": kind, kind: told}, now)
-    if agree:
+    if agree and follow:
         code = welcome_code(scene, follow)
         scene.world.sender.customer_event(corp, "msg_audit_approved", follow, WelcomeCode=code)
     return {"status": kind}
+
+
+def outsider_in(scene: Scene, chat_id: str) -> str:
+    group, person = scene.corp.groups.get(chat_id), scene.text("external_userid")
+    if group is None or person not in group.members or not archive.is_outside(scene.corp, person):
+        raise CannotAct(f"群里没有这个外部联系人：{person}")
+    return person
 
 
 @act

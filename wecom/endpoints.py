@@ -83,6 +83,9 @@ ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("get_jsapi_ticket", "GET", Kind.READ),
     Endpoint("ticket/get", "GET", Kind.READ),
     Endpoint("auth/getuserinfo", "GET", Kind.ONE_SHOT),
+    Endpoint("msgaudit/get_permit_user_list", "POST", Kind.READ),
+    Endpoint("msgaudit/check_single_agree", "POST", Kind.READ),
+    Endpoint("msgaudit/check_room_agree", "POST", Kind.READ),
 )
 
 

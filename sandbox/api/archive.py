@@ -66,8 +66,9 @@ def permitted_users(ask: Ask) -> dict[str, Any]:
     return {"ids": archive.permitted(ask.corp) if edition in (0, mine) else []}
 
 
-def consent(corp: Corp, userid: str, external_userid: str) -> tuple[str, int]:
-    status, since = corp.archive.consents.get(f"{userid} {external_userid}", ("Default_Agree", 0))
+def consent(corp: Corp, place: str, external_userid: str) -> tuple[str, int]:
+    """`place`: the member whose chat it is, or the group."""
+    status, since = corp.archive.consents.get(f"{place} {external_userid}", ("Default_Agree", 0))
     return status, int(since)
 
 
@@ -100,7 +101,7 @@ def room_agree(ask: Ask) -> dict[str, Any]:
     rows = []
     for member in group.members:
         if archive.is_outside(ask.corp, member):
-            status, since = consent(ask.corp, group.owner, member)
+            status, since = consent(ask.corp, group.chat_id, member)
             rows.append({"status_change_time": since, "exteranalopenid": member, "agree_status": status})
     return {"agreeinfo": rows}
 

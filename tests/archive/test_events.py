@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from archive import consents, lag, tasks
 from archive.events import apply_approved, apply_notify
-from archive.models import Consent, PullCursor
-from contacts.models import Follow
+from archive.models import Consent, Conversation, PullCursor
+from contacts.models import Customer, Follow, GroupChat, GroupMember
 from members.models import Staff
 from tenants import due, jobs
 from tenants.events import EVENT_OWNERS, Reading
@@ -37,7 +39,9 @@ def test_consents_are_asked_for_every_friendship(archive):
 
     job = jobs.run_to_end(consents.check_later())
 
-    assert job.counts["consents"] == Follow.objects.filter(ended_at=None).count() == Consent.objects.count()
+    asked = Consent.objects.filter(chat_id="").count()
+    assert asked == Follow.objects.filter(ended_at=None).count()
+    assert job.counts["consents"] == Consent.objects.count()
     mine = Consent.objects.get(external_userid=archive.pair[1], userid=archive.pair[0])
     assert mine.status == "disagree"
 
@@ -49,7 +53,7 @@ def test_one_friendship_that_wecom_does_not_know_hides_no_other(archive):
     jobs.run_to_end(consents.check_later())
 
     known = Follow.objects.filter(ended_at=None).exclude(customer=follow.customer).count()
-    assert Consent.objects.count() == known
+    assert Consent.objects.filter(chat_id="").count() == known
 
 
 def test_an_approval_is_kept(archive):
@@ -78,3 +82,45 @@ def test_silence_is_told_long_before_five_days_and_each_alarm_once(archive, owne
     PullCursor.objects.update(pulled_at=timezone.now() - timedelta(hours=50))
     lag.tell_if_late()
     assert OutgoingCall.objects.filter(purpose="tell").count() == 2
+
+
+@pytest.fixture
+def group(archive):
+    """A customer group, and two of its customers."""
+    chat = GroupChat.objects.annotate(n=Count("stays", Q(stays__customer__gt=0))).order_by("-n", "pk")[0]
+    one, other = chat.stays.exclude(customer=None).order_by("pk").values_list("member_id", flat=True)[:2]
+    return chat.chat_id, one, other
+
+
+def test_consents_of_a_group_are_asked_for_each_of_its_customers(archive, group, owner):
+    chat_id, one, other = group
+    archive.sandbox.act("archive_answers", external_userid=one, chat_id=chat_id, agree=False)
+
+    jobs.run_to_end(consents.check_later())
+
+    told = dict(Consent.objects.filter(chat_id=chat_id).values_list("external_userid", "status"))
+    assert (told[one], told[other]) == ("disagree", "default")
+    assert set(told) == set(
+        GroupMember.objects.filter(chat__chat_id=chat_id, kind=2, left_at=None).values_list("member_id", flat=True)
+    )
+    page = owner.get("/console/archive/consents/?status=disagree").content.decode()
+    assert GroupChat.objects.get(chat_id=chat_id).name in page
+
+
+def test_the_viewer_says_who_of_a_group_refused(archive, group, owner):
+    chat_id, one, other = group
+    archive.sandbox.act("archive_answers", external_userid=one, chat_id=chat_id, agree=False)
+    archive.sandbox.act("archive_answers", external_userid=other, chat_id=chat_id, agree=True)
+    archive.pull()
+
+    page = owner.get(f"/console/archive/?c={Conversation.objects.get(chat_id=chat_id).pk}").content.decode()
+
+    assert page.count("1 人不同意") == 2  # in the list of conversations, and above the open one
+    refused, agreed = (Customer.objects.get(external_userid=who).name for who in (one, other))
+    assert page.index(refused, page.index("talks-consents")) < page.index(agreed, page.index("talks-consents"))
+
+
+def test_a_group_that_wecom_does_not_know_hides_no_other(archive, group):
+    GroupChat.objects.exclude(chat_id=group[0]).update(chat_id="wrNobodyKnowsThisOne")
+    jobs.run_to_end(consents.check_later())
+    assert set(Consent.objects.exclude(chat_id="").values_list("chat_id", flat=True)) == {group[0]}

@@ -30,7 +30,9 @@ def test_every_page_opens(archive, owner):
         "archive/words/new/",
         "archive/rule/",
         "archive/consents/",
+        "archive/exports/",
         "settings/archive/",
+        "settings/archive/keeping/",
         "settings/archive/keys/1/",
         "settings/archive/keys/add/",
     ):
