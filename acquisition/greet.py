@@ -1,6 +1,7 @@
 """欢迎语: the one message that goes out by itself, within WeCom's 20 seconds, once."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,16 +24,37 @@ NAME_SECONDS = 3.0
 CHAT_HAS_BEGUN = 41051  # the outbox counts it as done, since nothing is left to do; but no greeting went out
 
 
-def greet(event: Event) -> None:
-    """Queue the greeting for a customer who has just been added. The same code is never used for two messages."""
-    code = event.welcome_code
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Which one goes to whom, with the customer's name where it is part of the text."""
+
+    welcome: Welcome
+    staff: Staff | None
+    known: Customer | None
+    names: dict[str, str]
+
+
+def greeting_for(event: Event) -> Greeting | None:
+    """What a customer who has just been added is to be greeted with; WeCom may be asked for the name."""
     staff = Staff.objects.filter(userid_key=event.user_id.lower()).first()
     welcome = welcome_for(event.state, staff)
-    if not code or welcome is None or messages.is_empty(welcome.content):
+    if not event.welcome_code or welcome is None or messages.is_empty(welcome.content):
+        return None
+    known = Customer.objects.filter(external_userid=event.external_user_id).first()  # a link is theirs, if known yet
+    names = {}
+    if f"{{{messages.CUSTOMER_NAME}}}" in welcome.text and not (known and known.name):
+        names[messages.CUSTOMER_NAME] = name_of(event.external_user_id)
+    return Greeting(welcome, staff, known, names)
+
+
+def greet(event: Event, greeting: Greeting | None) -> None:
+    """Queue the greeting. The same code is never used for two messages."""
+    if greeting is None:
         return
-    body, left_out = body_for(welcome, staff, event.external_user_id)
+    body, left_out = body_of(greeting)
     if not body:
         return
+    code = event.welcome_code
     outbox.post(
         "externalcontact/send_welcome_msg",
         {"welcome_code": code, **body},
@@ -44,7 +66,7 @@ def greet(event: Event) -> None:
             "external_userid": event.external_user_id,
             "userid": event.user_id,
             "at": event.at.isoformat(),
-            "welcome": welcome.pk,
+            "welcome": greeting.welcome.pk,
             "left_out": left_out,
         },
     )
@@ -59,14 +81,13 @@ def welcome_for(state: str, staff: Staff | None) -> Welcome | None:
     return found or enabled.filter(reach=Welcome.Reach.DEFAULT).first()
 
 
-def body_for(welcome: Welcome, staff: Staff | None, external_userid: str) -> tuple[dict[str, Any], int]:
+def body_of(greeting: Greeting) -> tuple[dict[str, Any], int]:
     """What is sent, and how many attachments had to stay behind: their files did not lie at WeCom in time, and the
     text alone is better than nothing."""
-    names = {}
-    known = Customer.objects.filter(external_userid=external_userid).first()  # a link is theirs, if they are known yet
-    if f"{{{messages.CUSTOMER_NAME}}}" in welcome.text and not (known and known.name):
-        names[messages.CUSTOMER_NAME] = name_of(external_userid)
-    receiver: dict[str, Any] = {"use": "welcome", "staff": staff, "customer": known, "names": names}
+    welcome = greeting.welcome
+    receiver: dict[str, Any] = {
+        "use": "welcome", "staff": greeting.staff, "customer": greeting.known, "names": greeting.names
+    }  # fmt: skip
     try:
         return messages.wecom_body(welcome.content, **receiver), 0
     except messages.MediaNotReady:

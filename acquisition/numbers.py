@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from acquisition.models import ChannelCode
@@ -32,11 +32,15 @@ class Totals:
 
 
 def totals(codes: Iterable[ChannelCode], operator: Any) -> dict[str, Totals]:
+    """Of the friendships that the operator may see."""
+    return counted(codes, Follow.objects.visible_to(operator))
+
+
+def counted(codes: Iterable[ChannelCode], follows: QuerySet[Follow]) -> dict[str, Totals]:
     """By the state of each code; a code that brought nobody is not in it."""
     today = start_of(timezone.localdate())
     rows = (
-        Follow.objects.visible_to(operator)
-        .filter(state__in=[code.state for code in codes], half=False)
+        follows.filter(state__in=[code.state for code in codes], half=False)
         .order_by()
         .values("state")
         .annotate(

@@ -6,68 +6,75 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from callbacks.stored import Row, event_of
 from tenants.events import URGENT_HANDLERS
+from tenants.locks import alone_with
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 
 GIVE_UP_SECONDS = 60  # after the event: WeCom's code is long dead, the error is kept with the row
 
+LOCK_SPACE = 0x55524754  # "URGT"
+
 _NEXT = """
 SELECT event_day, id, receiver_id, key_version, suspect, attempts, body,
        event_at < now() - make_interval(secs => %s) AS late
 FROM public.callbacks_inbox
-WHERE tenant_id = %s AND urgent AND id > %s ORDER BY id LIMIT 1 FOR UPDATE
+WHERE tenant_id = %s AND urgent AND id > %s ORDER BY id LIMIT 1
 """
 _CLEAR = """
 UPDATE public.callbacks_inbox SET urgent = false, last_error = coalesce(nullif(%s, ''), last_error)
-WHERE event_day = %s AND id = %s
+WHERE event_day = %s AND id = %s AND urgent
 """
 
 
 def drain_urgent(tenant_id: int) -> int:
     """Gives every urgent event to its handler once, each in its own transaction; how many were handled.
 
-    A row that another worker holds is waited for: it is either cleared then, or still to be done.
+    A row that another worker has in hand is left to it; if that fails, the poller finds the row again.
     """
     tenant = Tenant.objects.filter(pk=tenant_id, status=Tenant.Status.ACTIVE).first()
     if tenant is None:
         return 0
     handled, last = 0, 0
     with tenant:
-        while (step := _one(tenant_id, last)) is not None:
-            last, done = step
-            handled += done
+        while (found := _next(tenant_id, last)) is not None:
+            row, late = found
+            last = row.id
+            with alone_with(LOCK_SPACE, str(row.id)) as mine:
+                handled += mine and _handle(row, late)
     return handled
 
 
-def _one(tenant_id: int, after: int) -> tuple[int, bool] | None:
-    """The next urgent row: its id and whether it is cleared now. None when there is no other."""
-    row: Row | None = None
-    late = False
+def _next(tenant_id: int, after: int) -> tuple[Row, bool] | None:
+    """The next urgent row, and whether its time is over."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [GIVE_UP_SECONDS, tenant_id, after])
+        found = cursor.fetchone()
+    return found and (Row(*found[:-1]), found[-1])
+
+
+def _handle(row: Row, late: bool) -> bool:
+    """Whether it was given to its handler now, and is cleared."""
     try:
+        event = event_of(row)
+        owner = URGENT_HANDLERS.get(event.key)
+        reading = owner.read(event) if owner else None
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(_NEXT, [GIVE_UP_SECONDS, tenant_id, after])
-                found = cursor.fetchone()
-            if found is None:
-                return None
-            row, late = Row(*found[:-1]), found[-1]
-            event = event_of(row)
-            if handler := URGENT_HANDLERS.get(event.key):
-                handler(event)
-            _clear(row)
+            if not _clear(row):
+                return False  # by somebody else while this one was reading
+            if owner:
+                owner.apply(event, reading)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except Exception as error:
-        if row is None:
-            raise
         log.error("urgent event failed", inbox_id=row.id, exc_info=error)
         if not late:
-            return row.id, False  # the next wake-up tries again
+            return False  # the next wake-up tries again
         _clear(row, f"{type(error).__name__}: {error}".splitlines()[0].replace("\0", "")[:300])
-    return row.id, True
+    return True
 
 
-def _clear(row: Row, text: str = "") -> None:
+def _clear(row: Row, text: str = "") -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_CLEAR, [text, row.event_day, row.id])
+        return bool(cursor.rowcount)

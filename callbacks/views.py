@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -22,6 +23,7 @@ from callbacks.words import EVENT_NAMES, PURPOSES
 from console.access import operator_required, role_required
 from console.answers import done, drawer
 from console.audit import record
+from console.figures import HEALTH_FIGURES, Figures
 from console.forms import KitForm
 from console.lists import Column, Empty, Filters, ListPage
 from contacts.models import Follow
@@ -119,9 +121,19 @@ CALLS = ListPage(
 )
 
 
-def waiting_for_a_person(request: HttpRequest) -> int:
+def waiting_for_a_person(request: HttpRequest) -> list[QuerySet[Any]]:
     """The badge of the rail, for those who can do something about it."""
-    return 0 if getattr(request.user, "role", "") == "staff" else health_of(current_tenant().pk).trouble
+    if getattr(request.user, "role", "") == "staff":
+        return []
+    tenant = current_tenant()
+    return [
+        InboxEvent.objects.filter(tenant_id=tenant.pk, status__in=TROUBLED_EVENTS),
+        OutgoingCall.objects.filter(tenant=tenant, state__in=TROUBLED_CALLS),
+    ]
+
+
+def told() -> list[Figures]:
+    return [figures() for figures in HEALTH_FIGURES]
 
 
 @require_GET
@@ -131,7 +143,7 @@ def events(request: HttpRequest) -> HttpResponse:
     rows = InboxEvent.objects.filter(tenant_id=tenant.pk).defer("body")
     if not request.GET.get("status"):
         rows = rows.filter(status__in=TROUBLED_EVENTS)
-    context = {"health": health_of(tenant.pk), "tab": "events"}
+    context = {"health": health_of(tenant.pk), "tab": "events", "told": told()}
     return EVENTS.respond(request, rows, prepare=with_event_buttons, context=context)
 
 
@@ -148,7 +160,7 @@ def calls(request: HttpRequest) -> HttpResponse:
     rows = OutgoingCall.objects.filter(tenant=tenant).defer("body")
     if not request.GET.get("state"):
         rows = rows.filter(state__in=TROUBLED_CALLS)
-    context = {"health": health_of(tenant.pk), "tab": "calls"}
+    context = {"health": health_of(tenant.pk), "tab": "calls", "told": told()}
     return CALLS.respond(request, rows, prepare=partial(with_call_buttons, operator=request.user), context=context)
 
 
@@ -163,7 +175,16 @@ def with_call_buttons(rows: list[OutgoingCall], operator: Any) -> list[OutgoingC
         row.may_retry = in_time and row.state in outbox.RETRIABLE
         row.may_ignore = row.state in outbox.RETRIABLE - {OutgoingCall.State.IGNORED}
         row.follow = follows.get(row.context.get("follow"))
+        row.seconds = seconds_of(row)
     return rows
+
+
+def seconds_of(call: OutgoingCall) -> float | None:
+    """How long what succeeded took: a welcome from the customer's adding on, which the call says as `at`."""
+    if call.state != OutgoingCall.State.OK or call.finished_at is None:
+        return None
+    added = parse_datetime(call.context.get("at", "")) if call.purpose == "welcome" else None
+    return round((call.finished_at - (added or call.created_at)).total_seconds(), 1)
 
 
 @require_GET

@@ -31,4 +31,13 @@ PURPOSES: dict[str, Promise] = {
     "mark_tag": _("打标签"),
     "remark": _("改备注"),
     "tell": _("应用消息提醒"),
+    "tags_add": _("新建标签"),
+    "tag_edit": _("重命名标签"),
+    "tags_delete": _("删除标签"),
+    "code_create": _("新建渠道活码"),
+    "code_update": _("修改渠道活码"),
+    "code_delete": _("停用渠道活码"),
+    "broadcast": _("通知员工群发"),
+    "broadcast_stop": _("停止群发"),
+    "broadcast_remind": _("提醒员工发送群发"),
 }

@@ -1,4 +1,4 @@
-"""What the names of acts mean to a reader of the audit log. Apps above add theirs in scrm/wiring.py."""
+"""What the names of acts mean to a reader of the audit log. Those of the apps above stand in scrm/words.py."""
 
 from collections.abc import Iterable
 from typing import Any

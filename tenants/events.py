@@ -40,5 +40,14 @@ class Owner:
     read: Callable[[Sequence[Event]], Reading] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """What must happen within WeCom's 20 seconds, for one event: `read` outside any transaction, where WeCom may be
+    asked; `apply` inside one, with what was read. Both may be called again."""
+
+    apply: Callable[[Event, Any], None]
+    read: Callable[[Event], Any]
+
+
 EVENT_OWNERS: dict[str, Owner] = {}  # by Event.name; filled by scrm/wiring.py
-URGENT_HANDLERS: dict[str, Callable[[Event], None]] = {}  # by Event.key: what must happen within WeCom's 20 seconds
+URGENT_HANDLERS: dict[str, Urgent] = {}  # by Event.key

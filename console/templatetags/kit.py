@@ -80,9 +80,11 @@ def clock(value: datetime | None) -> str:
 
 
 @register.filter
-def amount(value: int | None) -> str:
-    """2,013"""
-    return "—" if value is None else f"{value:,}"
+def amount(value: int | str | None) -> str:
+    """2,013; what is in words already stays so."""
+    if value is None:
+        return "—"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 @register.filter
@@ -130,7 +132,7 @@ def state(value: str, label: Any = "") -> dict[str, Any]:
 
 @register.inclusion_tag("console/kit/stat.html")
 def stat(
-    label: Any, value: int | None, url: str = "", note: Any = "", icon: str = "", tone: str = "blue"
+    label: Any, value: int | str | None, url: str = "", note: Any = "", icon: str = "", tone: str = "blue"
 ) -> dict[str, Any]:
     """A number that opens the list behind it."""
     return {"label": label, "value": value, "url": url, "note": note, "icon": icon, "tone": tone}

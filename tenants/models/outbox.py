@@ -71,6 +71,9 @@ class OutgoingCall(models.Model):
                 condition=models.Q(state__in=["pending", "leased", "parked", "unknown"]) & ~models.Q(subject=""),
             ),
             models.Index(fields=["tenant", "-id"], name="outgoing_recent"),
+            models.Index(
+                fields=["tenant", "created_at"], name="outgoing_welcomes", condition=models.Q(purpose="welcome")
+            ),
         ]
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from acquisition.greet import greet
+from acquisition import greet as greeting
 from acquisition.models import Welcome
 from contacts.models import Customer, GroupChat, GroupMember, TimelineEntry
 from tenants import outbox
 from tenants.events import URGENT_HANDLERS
 from tenants.models import OutgoingCall
+from tests.acquisition.conftest import greet
 from tests.contacts.conftest import Events, handle
 from tests.sandbox_server import Sandbox
 from wecom.events import Event
@@ -63,7 +64,7 @@ def test_the_greeting_goes_out_and_stands_on_the_timeline(sandbox: Sandbox, even
 
 @pytest.mark.parametrize("change", ["add_external_contact", "add_half_external_contact"])
 def test_both_kinds_of_adding_are_greeted(change: str) -> None:
-    assert URGENT_HANDLERS[f"change_external_contact.{change}"] is greet
+    assert URGENT_HANDLERS[f"change_external_contact.{change}"].apply is greeting.greet
 
 
 def test_the_same_code_is_one_message(sandbox: Sandbox, events: Events) -> None:

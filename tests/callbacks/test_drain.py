@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from callbacks import drain as draining
 from callbacks import inbox
 from callbacks.record import LANES
 from callbacks.stored import RETRY_DELAYS
-from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading
+from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading, Urgent
 from tenants.models import Tenant
 from tests.callbacks.door import Door, count, event_xml, rows
 from wecom.errors import NotVisible, WeComError, WeComMisconfigured, WeComUnavailable
@@ -246,7 +247,12 @@ def test_a_worker_that_is_cut_off_leaves_nothing_half_done(door: Door, book: Boo
 
 def test_a_welcome_does_not_wait_for_the_lane(door: Door, book: Book) -> None:
     greeted: list[str] = []
-    URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = lambda event: greeted.append(event.welcome_code)
+
+    def read(event: Event) -> str:
+        assert connection.get_autocommit(), "read must not hold a transaction"
+        return event.welcome_code
+
+    URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = Urgent(lambda event, code: greeted.append(code), read)
     door.post(event_xml(WelcomeCode="code1"))
     door.post(event_xml())
     assert (door.tenant.pk, "acme", "urgent") in inbox.waiting()
@@ -258,12 +264,12 @@ def test_a_welcome_does_not_wait_for_the_lane(door: Door, book: Book) -> None:
 
 
 def test_a_welcome_that_fails_is_tried_again_and_given_up_when_its_code_is_dead(door: Door, book: Book) -> None:
-    def fail(event: Event) -> None:
+    def fail(event: Event, reading: None) -> None:
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO public.book (text) VALUES ('half')")
         raise ValueError("no text")
 
-    URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = fail
+    URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = Urgent(fail, lambda event: None)
     door.post(event_xml(WelcomeCode="a"))
     door.post(event_xml(WelcomeCode="b", ExternalUserID="wm2"))
     assert inbox.drain_urgent(door.tenant.pk) == 0
@@ -273,6 +279,32 @@ def test_a_welcome_that_fails_is_tried_again_and_given_up_when_its_code_is_dead(
         cursor.execute("UPDATE public.callbacks_inbox SET event_at = now() - interval '2 minutes'")
     inbox.drain_urgent(door.tenant.pk)
     assert rows("urgent, last_error") == [(False, "ValueError: no text")] * 2
+
+
+def test_who_waits_for_wecoms_answer_holds_up_no_other_welcome(door: Door, book: Book) -> None:
+    """While one worker asks WeCom, another has its turn: it greets the others, and leaves that one alone."""
+    greeted: list[str] = []
+    others: list[int] = []
+
+    def read(event: Event) -> str:
+        if event.welcome_code == "slow":
+            with ThreadPoolExecutor() as pool:
+                others.append(pool.submit(in_another_worker).result(timeout=5))
+        return event.welcome_code
+
+    def in_another_worker() -> int:
+        try:
+            return inbox.drain_urgent(door.tenant.pk)
+        finally:
+            connection.close()
+
+    URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = Urgent(lambda event, code: greeted.append(code), read)
+    door.post(event_xml(WelcomeCode="slow"))
+    door.post(event_xml(WelcomeCode="quick", ExternalUserID="wm2"))
+
+    assert inbox.drain_urgent(door.tenant.pk) == 1
+
+    assert (greeted, others, count("urgent")) == (["quick", "slow"], [1], 0)
 
 
 # -- much --------------------------------------------------------------------------------------------------------------
