@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from acquisition import codes, numbers, qr
 from acquisition.forms import CodeForm
-from acquisition.models import ChannelCode
+from acquisition.models import ChannelCode, CodeShift
 from acquisition.numbers import Totals
 from console.access import operator_required, role_required
 from console.answers import done
@@ -27,6 +27,7 @@ from console.charts import DayChart, Series
 from console.lists import Column, Empty, Filters, ListPage
 from contacts.models import Tag
 from content import messages
+from members.models import Staff
 from members.scope import visible_staff
 
 editors = role_required("owner", "admin")
@@ -157,6 +158,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
             "totals": numbers.totals([code], request.user).get(code.state, Totals()),
             "chart": chart,
             "places": codes.places_of(code, timezone.now()),
+            "shifts": shifts_of(code),
             "next": [staff.pk for staff in codes.eligible(code, timezone.now())],
             "tags": Tag.objects.filter(pk__in=code.tag_ids).select_related("group"),
             "bubbles": messages.preview(code.welcome.content) if code.welcome and code.welcome.enabled else [],
@@ -164,6 +166,14 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
             "may_edit": request.user.role != "staff",
         },
     )
+
+
+def shifts_of(code: ChannelCode) -> list[CodeShift]:
+    rows = list(code.shifts.order_by("begins", "pk"))
+    names = Staff.objects.in_bulk({pk for row in rows for pk in row.staff_ids})
+    for row in rows:
+        row.staff = [names[pk] for pk in row.staff_ids if pk in names]  # type: ignore[attr-defined]
+    return rows
 
 
 @require_GET

@@ -13,13 +13,14 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from acquisition import shifts
 from acquisition.models import ChannelCode, CodeStaff
 from contacts.daily import start_of
 from contacts.models import Follow, Tag
 from contacts.stages import move_to_stage
 from members.models import Staff
 from tagging.marking import change_tags
-from tenants import outbox
+from tenants import due, outbox
 from tenants.faults import words_for
 from tenants.models import OutgoingCall
 from wecom.client import WeComClient
@@ -43,16 +44,24 @@ class Place:
         return not self.reason
 
 
-def places_of(code: ChannelCode, at: datetime) -> list[Place]:
+def places_of(code: ChannelCode, at: datetime, *, by_shift: bool = True) -> list[Place]:
     """Everybody behind the code, with the reason for each who does not take new customers at that moment."""
     places = code.places.select_related("staff").order_by("backup", "pk")
     added = _added_today(code, at)
-    return [Place(place.staff, place.backup, _why_not(place, added.get(place.staff_id, 0))) for place in places]
+    hours = list(code.shifts.all()) if by_shift else []
+    zone = timezone.get_current_timezone()
+
+    def why_not(place: CodeStaff) -> str:
+        reason = _why_not(place, added.get(place.staff_id, 0))
+        off = not place.backup and not shifts.on_duty(hours, place.staff_id, at, zone)
+        return reason or (_("不在排班时段") if off else "")
+
+    return [Place(place.staff, place.backup, why_not(place)) for place in places]
 
 
-def eligible(code: ChannelCode, at: datetime) -> list[Staff]:
+def eligible(code: ChannelCode, at: datetime, *, by_shift: bool = True) -> list[Staff]:
     """Who takes the next customer: the main staff, or the backups when none of them can."""
-    able = [place for place in places_of(code, at) if place.eligible]
+    able = [place for place in places_of(code, at, by_shift=by_shift) if place.eligible]
     return [place.staff for place in able if not place.backup] or [place.staff for place in able]
 
 
@@ -78,6 +87,14 @@ def _added_today(code: ChannelCode, at: datetime) -> dict[int, int]:
 
 
 # -- made, changed, ended ----------------------------------------------------------------------------------------------
+
+
+def free_name(name: str, code: ChannelCode) -> str:
+    """The name as it is stored. Raises ValidationError: two codes of one name could not be told apart."""
+    name = name.strip()
+    if ChannelCode.objects.filter(name=name, archived_at=None).exclude(pk=code.pk).exists():
+        raise ValidationError({"name": _("已有同名的活码，请换一个名称以免混淆")})
+    return name
 
 
 @transaction.atomic
@@ -109,7 +126,14 @@ def set_staff(code: ChannelCode, staff: Sequence[Staff], backups: Sequence[Staff
     code.places.exclude(staff_id__in=wanted).delete()
     for pk, backup in wanted.items():
         CodeStaff.objects.update_or_create(code=code, staff_id=pk, defaults={"backup": backup})
-    if not eligible(code, timezone.now()):
+    for shift in code.shifts.all():
+        shift.staff_ids = [pk for pk in shift.staff_ids if wanted.get(pk) is False]
+        if shift.staff_ids:
+            shift.save(update_fields=["staff_ids"])
+        else:
+            shift.delete()
+    _await_turn(code)
+    if not eligible(code, timezone.now(), by_shift=False):
         raise ValidationError({"staff": _("所选员工目前都不能接待客户：需要在职、已激活并有客户联系权限")})
 
 
@@ -125,6 +149,7 @@ def push(code: ChannelCode, *, by: str = "") -> OutgoingCall | None:
         _note(code, _("没有可接待的员工，活码暂时保留上一次的员工"))
         return None
     if body == code.pushed:
+        _note(code, "")  # what stood in the way is over
         return None
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
     since = code.pushed_at.timestamp() if code.pushed_at else 0
@@ -143,6 +168,7 @@ def archive(code: ChannelCode, *, by: str) -> None:
     """Its picture stops working; the customers it brought stay attributed to it."""
     code.status, code.archived_at = Status.STOPPED, timezone.now()
     code.save(update_fields=["status", "archived_at"])
+    due.drop(shifts.DUE, [code.pk])
     if code.config_id:
         outbox.post(
             DELETE,
@@ -168,6 +194,29 @@ def keep_in_step() -> int:
     """Every minute: shifts of who can take customers (leavers, pauses, full days) reach WeCom."""
     codes = ChannelCode.objects.filter(status=Status.ACTIVE)
     return sum(push(code, by="schedule") is not None for code in codes)
+
+
+# -- shifts ------------------------------------------------------------------------------------------------------------
+
+
+def shifts_changed(code: ChannelCode, *, by: str) -> None:
+    """Other hours hold from now on."""
+    _await_turn(code)
+    push(code, by=by)
+
+
+def shifts_turned(ids: list[int]) -> None:
+    """The handler of the due index: who serves now is told to WeCom, and the next turn awaited."""
+    for code in ChannelCode.objects.filter(pk__in=ids, archived_at=None):
+        shifts_changed(code, by="schedule")
+
+
+def _await_turn(code: ChannelCode) -> None:
+    turn = shifts.next_turn(list(code.shifts.all()), timezone.now(), timezone.get_current_timezone())
+    if turn is None:
+        due.drop(shifts.DUE, [code.pk])
+    else:
+        due.put(shifts.DUE, {code.pk: turn})
 
 
 def _wanted(code: ChannelCode) -> dict[str, Any]:
@@ -248,11 +297,11 @@ def _reason(call: OutgoingCall) -> str:
 
 def customers_came(follow_ids: Iterable[int]) -> None:
     """New friendships by way of a code get its tags and its stage, once each."""
-    follows = list(Follow.objects.filter(pk__in=list(follow_ids)).exclude(state="").select_related("customer", "staff"))
-    codes = {code.state: code for code in ChannelCode.objects.filter(state__in={follow.state for follow in follows})}
+    came = Follow.objects.filter(pk__in=list(follow_ids)).exclude(state="")
+    codes = {code.state: code for code in ChannelCode.objects.filter(state__in=came.values("state"))}
+    follows = list(came.filter(state__in=codes).select_related("customer", "staff")) if codes else []
     for follow in follows:
-        if (code := codes.get(follow.state)) is not None:
-            _mark(code, follow)
+        _mark(codes[follow.state], follow)
     for code in codes.values():
         new = [follow.customer_id for follow in follows if follow.state == code.state and not follow.customer.stage_id]
         if code.stage is not None and code.stage.archived_at is None and new:

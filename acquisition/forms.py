@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from acquisition.codes import free_name
 from acquisition.models import ChannelCode, Welcome
 from console.forms import KitModelForm, PickMany
 from contacts.models import Tag
@@ -56,11 +57,10 @@ class CodeForm(KitModelForm):
             self.initial["welcome_content"] = code.welcome.content if code.welcome else None
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"].strip()
-        same = ChannelCode.objects.filter(name=name, archived_at=None).exclude(pk=self.instance.pk)
-        if same.exists():
-            raise ValidationError(_("已有同名的活码，请换一个名称以免混淆"))
-        return name
+        try:
+            return free_name(self.cleaned_data["name"], self.instance)
+        except ValidationError as taken:
+            raise ValidationError(taken.messages) from taken
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}

@@ -86,3 +86,37 @@ class CodeStaff(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["code", "staff"], name="code_staff_once")]
+
+
+class CodeShift(TenantModel):
+    """自动排班: hours at which some of a code's staff serve; who stands in none of its shifts serves at any hour."""
+
+    class Weekday(models.IntegerChoices):
+        MONDAY = 1, _("周一")
+        TUESDAY = 2, _("周二")
+        WEDNESDAY = 3, _("周三")
+        THURSDAY = 4, _("周四")
+        FRIDAY = 5, _("周五")
+        SATURDAY = 6, _("周六")
+        SUNDAY = 7, _("周日")
+
+    code = models.ForeignKey(ChannelCode, on_delete=models.CASCADE, related_name="shifts")
+    weekdays = ArrayField(models.PositiveSmallIntegerField())
+    begins = models.TimeField(_("开始时间"))
+    ends = models.TimeField(_("结束时间"))  # not after the beginning: on the next day
+    staff_ids = ArrayField(models.BigIntegerField(), default=list)
+
+    @property
+    def in_words(self) -> str:
+        end = f"{self.ends:%H:%M}"
+        end = end if self.ends > self.begins else _("次日 %(time)s") % {"time": end}
+        return f"{self._days()} {self.begins:%H:%M}–{end}"
+
+    def _days(self) -> str:
+        numbers = sorted(set(self.weekdays))
+        days = [str(self.Weekday(number).label) for number in numbers]
+        if len(days) == len(self.Weekday):
+            return str(_("每天"))
+        if len(days) > 2 and numbers[-1] - numbers[0] == len(days) - 1:
+            return _("%(first)s至%(last)s") % {"first": days[0], "last": days[-1]}
+        return str(_("、")).join(days)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from acquisition import code_pages, views
+from acquisition import code_pages, shift_pages, views
 
 app_name = "acquisition"
 urlpatterns = [
@@ -16,4 +16,7 @@ urlpatterns = [
     path("codes/<int:pk>/archive/", code_pages.archive, name="archive_code"),
     path("codes/<int:pk>/retry/", code_pages.retry, name="retry_code"),
     path("codes/<int:pk>/staff/<int:staff>/pause/", code_pages.pause, name="pause_on_code"),
+    path("codes/<int:pk>/shifts/new/", shift_pages.shift, name="new_shift"),
+    path("codes/<int:pk>/shifts/<int:shift>/", shift_pages.shift, name="shift"),
+    path("codes/<int:pk>/shifts/<int:shift>/delete/", shift_pages.delete, name="delete_shift"),
 ]

@@ -1,31 +1,24 @@
 """欢迎语: the default greeting, those of chosen staff, and what came of the last greetings."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Any
 
 from django import forms
-from django.db import connection
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from acquisition import outcomes
 from acquisition.forms import StaffField, sellers
 from acquisition.models import Welcome
 from console.access import role_required
 from console.answers import done
 from console.audit import record
 from console.forms import KitForm, PickMany
-from contacts.daily import start_of
 from content import messages
 from content.forms import MessageField
 from members.models import Staff
-from tenants.current import current_tenant
-from tenants.models import OutgoingCall
 
 editors = role_required("owner", "admin")
 
@@ -76,15 +69,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
         keep(request, stored, values["content"])
         record(request, "welcome.save", detail={"enabled": values["enabled"]})
         return done(request, _now("欢迎语已保存，之后添加的客户会收到"), back_to="acquisition:welcome")
-    since = timezone.localdate() - timedelta(days=6)
-    context = {
-        "form": form,
-        "stored": stored,
-        "outcomes": outcomes(since),
-        "speed": speed(since),
-        "since": since.isoformat(),
-        "of_staff": of_staff(),
-    }
+    context = {"form": form, "stored": stored, "outcomes": outcomes.lately(), "of_staff": of_staff()}
     return render(request, "acquisition/welcome.html", context, status=422 if form.errors else 200)
 
 
@@ -126,34 +111,3 @@ def of_staff() -> list[dict[str, Any]]:
     rows = list(Welcome.objects.filter(reach=Welcome.Reach.STAFF).order_by("pk"))
     names = Staff.objects.in_bulk({pk for row in rows for pk in row.staff_ids})
     return [{"row": row, "staff": [names[pk] for pk in row.staff_ids if pk in names]} for row in rows]
-
-
-def outcomes(since: date) -> dict[str, int]:
-    """Greetings since that day by what came of them."""
-    calls = OutgoingCall.objects.filter(tenant=current_tenant(), purpose="welcome", created_at__gte=start_of(since))
-    counts = dict(calls.order_by().values_list("state").annotate(count=Count("id")))
-    sent = counts.pop(OutgoingCall.State.OK, 0)
-    waiting = counts.pop(OutgoingCall.State.PENDING, 0) + counts.pop(OutgoingCall.State.LEASED, 0)
-    return {"sent": sent, "waiting": waiting, "missed": sum(counts.values())}
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Seconds from a customer's adding to the greeting's acceptance by WeCom."""
-
-    half: float
-    nearly_all: float
-
-
-_SPEED = """
-SELECT percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY (payload ->> 'seconds')::float)
-FROM contacts_timelineentry WHERE kind = 'welcome_sent' AND at >= %s
-"""
-
-
-def speed(since: date) -> Speed | None:
-    """p50 and p95 of the greetings sent since that day; None when there were none."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SPEED, [start_of(since)])
-        (found,) = cursor.fetchone()
-    return Speed(*(round(value, 1) for value in found)) if found else None

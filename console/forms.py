@@ -41,7 +41,14 @@ class PickMany(forms.CheckboxSelectMultiple):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         context["picked"] = len(value or [])
-        context["total"] = sum(len(options) for _label, options, _index in context["widget"]["optgroups"])
+        groups: list[tuple[str | None, list[Any], int]] = []
+        for label, options, index in context["widget"]["optgroups"]:
+            if groups and label is None and groups[-1][0] is None:  # Django gives each ungrouped option its own group
+                groups[-1][1].extend(options)
+            else:
+                groups.append((label, list(options), index))
+        context["widget"]["optgroups"] = groups
+        context["total"] = sum(len(options) for _label, options, _index in groups)
         context["folded"] = self.folded
         return context
 

@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
+from acquisition.api import ChannelCodeDetail, ChannelCodeList
 from archive.api import MessageList
 from broadcasts.api import BroadcastDetail, BroadcastList, BroadcastPreflight, BroadcastResults, BroadcastSend
 from callbacks.api import Health
@@ -54,6 +55,8 @@ urlpatterns = [
     path("segments/<int:pk>", SegmentDetail.as_view(), name="api-segment"),
     path("segments/<int:pk>/count", SegmentCount.as_view(), name="api-segment-count"),
     path("segments/<int:pk>/members", SegmentMembers.as_view(), name="api-segment-members"),
+    path("channel-codes", once_per_key(ChannelCodeList).as_view(), name="api-channel-codes"),
+    path("channel-codes/<int:pk>", ChannelCodeDetail.as_view(), name="api-channel-code"),
     path("broadcasts", once_per_key(BroadcastList).as_view(), name="api-broadcasts"),
     path("broadcasts/<int:pk>", BroadcastDetail.as_view(), name="api-broadcast"),
     path("broadcasts/<int:pk>/preflight", BroadcastPreflight.as_view(), name="api-broadcast-preflight"),

@@ -10,7 +10,6 @@ from django.db import connection
 from django.utils import timezone
 
 from acquisition import codes, numbers, qr
-from acquisition.greet import greet
 from acquisition.models import ChannelCode, Welcome
 from contacts import bulk
 from contacts.models import Customer, Follow, Stage, Tag
@@ -18,6 +17,7 @@ from members.models import Staff
 from tenants import outbox
 from tenants.jobs import run_to_end, start
 from tenants.models import OutgoingCall, Tenant
+from tests.acquisition.conftest import greet
 from tests.contacts.conftest import Events, handle
 from tests.people import add_operator
 from tests.sandbox_server import Sandbox
