@@ -20,7 +20,7 @@ def friends_came(follow_ids: list[int], source: str, **_: object) -> None:
     """New friendships, not those that a first sync finds."""
     if source != TimelineEntry.Source.SYNC:
         rows = Follow.objects.filter(pk__in=follow_ids).values("pk", "staff_id", "state", "added_at")
-        rules.fire("added", [triggers.added(row) for row in rows])
+        rules.fire("added", map(triggers.added, rows.iterator()))
 
 
 def stage_was_reached(customer_ids: list[int], stage_id: int | None, **_: object) -> None:
@@ -41,8 +41,7 @@ def links_were_opened(open_ids: list[int], **_: object) -> None:
 
 
 def messages_came(message_ids: list[int], **_: object) -> None:
-    if rules.living_rules().filter(enabled=True, trigger="message").exists():
-        rules.fire("message", list(_facts_of(ArchivedMessage.objects.filter(pk__in=message_ids))))
+    rules.fire("message", _facts_of(ArchivedMessage.objects.filter(pk__in=message_ids)))
 
 
 def messages_since(since: datetime) -> Iterator[Fact]:

@@ -220,7 +220,7 @@ def tags_deleted(call: OutgoingCall) -> None:
     """Gone in WeCom, by us or by somebody before us: gone here, from every customer."""
     context = call.context
     if call.state == State.OK or (call.result_code == GONE and len(context["tags"] + context["groups"]) == 1):
-        _forget(context["tags"], context["groups"])
+        forget(context["tags"], context["groups"])
     elif call.result_code == NOT_OURS:
         for model, keys in ((Tag, context["tags"]), (TagGroup, context["groups"])):
             for wecom_id in model.objects.filter(pk__in=keys).values_list("wecom_id", flat=True):
@@ -228,7 +228,8 @@ def tags_deleted(call: OutgoingCall) -> None:
 
 
 @transaction.atomic
-def _forget(tags: list[int], groups: list[int]) -> None:
+def forget(tags: list[int], groups: list[int]) -> None:
+    """Gone in WeCom: off every customer here."""
     bulk.lock_customers()
     at = timezone.now()
     doomed = Tag.objects.filter(pk__in=tags) | Tag.objects.filter(group__in=groups)

@@ -14,6 +14,7 @@ from contacts import bulk
 from contacts.models import Follow, FollowTag, Tag, TimelineEntry
 from contacts.remark import pair_of, refuse_if_gone
 from contacts.signals import tags_changed
+from tagging import gone as gone_tags
 from tagging.models import RuleHit, TagRunItem
 from tenants import outbox
 from tenants.faults import words_for
@@ -40,12 +41,13 @@ def change_tags(
     key: str = "",
     item: int | None = None,
     hit: int | None = None,
+    gone: Sequence[int] = (),
     priority: int = OutgoingCall.Priority.INTERACTIVE,
 ) -> OutgoingCall:
     """Ask WeCom to change the corp tags of one staff member's customer. Raises ValidationError in the user's words.
 
     With a `key` the same change asked for again is the same call. The outcome is told to the `item` of a run and to
-    the `hit` of a rule, if there is one.
+    the `hit` of a rule, if there is one, with the tags that are `gone` and were wanted too.
     """
     if not add and not remove:
         raise ValidationError(_("请至少选择一个标签"))
@@ -75,7 +77,8 @@ def change_tags(
             "source": source,
         }
         | ({"item": item} if item else {})
-        | ({"hit": hit} if hit else {}),
+        | ({"hit": hit} if hit else {})
+        | ({"gone": list(gone)} if gone else {}),
         priority=priority,
         by=by,
     )
@@ -140,7 +143,7 @@ def _settle(call: OutgoingCall, added: list[int], removed: list[int]) -> None:
         facts: dict[str, Any] = {
             "state": state.DONE if added or removed else state.UNCHANGED,
             "code": None,
-            "reason": "",
+            "reason": gone_tags.in_words(call.context.get("gone", ()))[:200],
         }
         facts |= {"added": added, "removed": removed}
     elif call.state == OutgoingCall.State.IGNORED:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Count
@@ -26,6 +27,7 @@ MOST_RULES = 100
 CALM = timedelta(hours=1)
 MOST_PER_HOUR = 5
 """So often may one rule act on one friendship within an hour; beyond that something goes round in circles."""
+FORGOTTEN = 5000  # hits in one statement
 PATIENCE = 8000  # milliseconds that a dry run may take
 SAMPLE = 20
 TRIAL_DAYS = 30
@@ -35,16 +37,19 @@ def living_rules() -> Any:
     return TagRule.objects.filter(archived_at=None)
 
 
-def fire(trigger: str, facts: Sequence[Fact]) -> int:
-    """Let the enabled rules of a trigger look at these facts; how many hits are new.
+def fire(trigger: str, facts: Iterable[Fact]) -> int:
+    """Let the enabled rules of a trigger look at these facts, which are only worked out if there is a rule; how many
+    hits are new.
 
     Part of the caller's transaction. A rule at fault is noted and harms neither the others nor the news itself.
     """
     count = 0
-    for rule in living_rules().filter(enabled=True, trigger=trigger).order_by("id") if facts else ():
+    rules = list(living_rules().filter(enabled=True, trigger=trigger).order_by("id"))
+    known = list(facts) if rules else []
+    for rule in rules if known else ():
         try:
             with transaction.atomic(), override("zh-hans"):  # what is kept for others to read
-                count += _apply(rule, facts)
+                count += _apply(rule, known)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -112,6 +117,7 @@ def act(rule: TagRule, hit: RuleHit) -> None:
                 source=TimelineEntry.Source.SYSTEM,
                 key=f"rule:{hit.pk}",
                 hit=hit.pk,
+                gone=[pk for pk in rule.add if pk not in tags],
                 priority=OutgoingCall.Priority.NOTICE,
             )
             return
@@ -123,6 +129,25 @@ def act(rule: TagRule, hit: RuleHit) -> None:
 def stop(hit: RuleHit, why: str) -> None:
     hit.state, hit.detail = State.STOPPED, why[:200]
     hit.save(update_fields=["state", "detail"])
+
+
+_FORGET = """
+DELETE FROM tagging_rulehit WHERE id IN (
+    SELECT id FROM (SELECT id, at FROM tagging_rulehit ORDER BY id LIMIT %s) oldest WHERE at < %s
+)
+"""
+
+
+def forget_old_hits() -> int:
+    """The log of a company is kept for some months. From the oldest on, so that what stays is hardly looked at."""
+    before = timezone.now() - timedelta(days=settings.TAG_RULE_HITS_DAYS)
+    count, dropped = 0, FORGOTTEN
+    while dropped == FORGOTTEN:
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [FORGOTTEN, before])
+            dropped = cursor.rowcount
+        count += dropped
+    return count
 
 
 # -- made and changed --------------------------------------------------------------------------------------------------

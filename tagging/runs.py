@@ -13,6 +13,7 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from contacts.models import Follow, FollowTag, Tag, TimelineEntry
+from tagging import gone as gone_tags
 from tagging.marking import change_tags
 from tagging.models import TagRun, TagRunItem
 from tenants import jobs, outbox
@@ -214,10 +215,11 @@ def _wishes(run: TagRun, follows: Sequence[int]) -> dict[int, tuple[list[int], l
 
 def _ask_one(run: TagRun, item: TagRunItem, add: list[int], remove: list[int], living: dict[int, Tag]) -> None:
     wanted = [living[pk] for pk in add if pk in living], [living[pk] for pk in remove if pk in living]
+    gone = [pk for pk in (*add, *remove) if pk not in living]
     if not add and not remove:
         item.state = State.UNCHANGED
     elif not any(wanted):
-        item.state, item.reason = State.FAILED, _("标签在企业微信中已不存在。")
+        item.state, item.reason = State.FAILED, gone_tags.in_words(gone, alone=True)[:200]
     else:
         try:
             change_tags(
@@ -228,6 +230,7 @@ def _ask_one(run: TagRun, item: TagRunItem, add: list[int], remove: list[int], l
                 source=run.filters.get("source", TimelineEntry.Source.CONSOLE),
                 key=_key(run, item.follow_id).removeprefix("mark_tag:"),
                 item=item.pk,
+                gone=gone,
                 priority=OutgoingCall.Priority.BACKFILL,
             )
             item.state = State.ASKED

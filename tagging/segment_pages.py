@@ -30,6 +30,8 @@ from tagging import segments
 from tagging.conditions import Tree, Vocabulary, in_words
 from tagging.fields import ConditionsField
 from tagging.models import Segment, SegmentMember
+from tagging.segment_uses import Hold, refuse_if_watched, uses_of
+from tagging.segment_uses import in_words as in_words_of_uses
 
 SAMPLE = 8
 EVERYONE_LEFT_OUT: Tree = {"match": "all", "of": [{"is": "lost", "op": "no"}]}
@@ -116,7 +118,10 @@ def segment(request: HttpRequest, pk: int) -> HttpResponse:
         template="tagging/segment.html",
         empty=Empty(_("没有符合条件的客户"), _("条件或客户变化后，名单会自动更新。"), picture="people"),
     )
-    context = {"segment": found, "may_edit": may_edit(request), "entered": entered_lately(found)}
+    uses = uses_of(found, request.user)
+    drafts = in_words_of_uses([use for use in uses if use.hold == Hold.DRAFT])
+    context = {"segment": found, "may_edit": may_edit(request), "entered": entered_lately(found), "uses": uses}
+    context |= {"needed": any(use.hold == Hold.NEEDED for use in uses), "drafts": drafts}
     prepare = partial(people_of, operator=request.user)
     return page.respond(request, segments.facts_of(found, request.user), prepare=prepare, context=context)
 
@@ -189,7 +194,11 @@ def patiently(ask: Callable[[], list[Customer]]) -> list[Customer]:
 @role_required("owner", "admin")
 def archive_segment(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(living(), pk=pk)
-    segments.archive(found)
+    try:
+        segments.archive(found)
+    except ValidationError as refused:
+        back = reverse("tagging:segment", args=[found.pk])
+        return done(request, " ".join(refused.messages), back_to=back, level="error", leave=True)
     record(request, "segment.archive", target=found.name)
     undo = reverse("tagging:restore_segment", args=[found.pk])
     text = _now("已删除人群包“%(name)s”") % {"name": found.name}
@@ -215,6 +224,11 @@ def watch_segment(request: HttpRequest, pk: int) -> HttpResponse:
     """Turn the record of who enters and leaves on, or off."""
     found = get_object_or_404(living(), pk=pk)
     if found.watched:
+        try:
+            refuse_if_watched(found)
+        except ValidationError as refused:
+            back = reverse("tagging:segment", args=[found.pk])
+            return done(request, " ".join(refused.messages), back_to=back, level="error", leave=True)
         segments.unwatch(found)
         text = _now("已停止记录进出")
     else:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Customer, CustomerFacts
 from tagging.conditions import Tree, clean, compile
 from tagging.models import Segment, SegmentMember
+from tagging.segment_uses import refuse_if_needed
 from tagging.signals import segment_entered
 from tenants.isolation import each_tenant
 from tenants.staging import one_writer
@@ -161,7 +162,8 @@ def recount(segment: Segment) -> Counted:
 
 @transaction.atomic
 def archive(segment: Segment) -> None:
-    """Put away: it is offered no more, and nothing is recorded for it."""
+    """Put away: it is offered no more, and nothing is recorded for it. Raises ValidationError where it is needed."""
+    refuse_if_needed(segment)
     unwatch(segment)
     segment.archived_at = timezone.now()
     segment.save(update_fields=["archived_at"])

@@ -10,6 +10,7 @@ from wecom.errors import (
     NotAFriend,
     NotVisible,
     StaleCursor,
+    TagGone,
     WeComBusy,
     WeComError,
     WeComMisconfigured,
@@ -108,7 +109,6 @@ _DATA: dict[int, str] = {
     40058: "a parameter is invalid or too long",
     40063: "a required parameter is empty",
     40066: "the list of departments is invalid",
-    40068: "the tag id is invalid",
     40070: "the range of tags is invalid",
     40071: "a tag of that name exists",
     40072: "the tag name is invalid",
@@ -201,6 +201,7 @@ _NOT_VISIBLE: dict[int, str] = {
 
 _NAMED: dict[int, Code] = {
     40007: Code(MediaExpired, "the media id has expired or was uploaded for another use"),
+    40068: Code(TagGone, "the tag id is invalid"),
     41050: Code(WelcomeExpired, "the welcome code is invalid, used or older than 20 seconds"),
     41051: Code(WelcomeTaken, "the customer already chats with the member"),
     41096: Code(WelcomeBusy, "another app is sending the welcome message"),

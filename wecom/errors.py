@@ -87,6 +87,10 @@ class MediaExpired(WeComRefused):
     """40007: the media_id is older than three days or of the wrong upload kind; upload again."""
 
 
+class TagGone(WeComRefused):
+    """40068: of the tags in the call one at least is unknown, or deleted; WeCom does not say which, and did nothing."""
+
+
 class WeComUnknown(WeComError):
     """The request may have reached WeCom and no usable answer came back. Look it up before repeating it."""
 

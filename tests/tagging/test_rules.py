@@ -19,7 +19,7 @@ from content.models import Material, TrackedLink
 from tagging import rules
 from tagging.models import RuleHit, TagRule
 from tagging.triggers import TRIGGERS, Fact
-from tenants import outbox
+from tenants import outbox, schedule
 from tenants.models import OutgoingCall, Tenant
 from tests.people import client_as
 from tests.sandbox_server import Sandbox
@@ -63,6 +63,22 @@ def test_who_is_added_by_a_staff_member_gets_the_tag_once(follow: Follow, new_ta
     assert not RuleHit.objects.filter(rule=other).exists()
     assert len(sandbox.effects("mark_tag")) == 1
     assert follow.customer.timeline.get(kind="tags_changed").actor == f"自动标签：{made.name}"
+
+
+def test_hits_of_some_months_ago_are_dropped_in_batches(
+    follow: Follow, new_tag: Tag, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    monkeypatch.setattr(rules, "FORGOTTEN", 4)
+    settings.TAG_RULE_HITS_DAYS = 30
+    made, now = rule("added", new_tag), timezone.now()
+    for days in [60] * 9 + [31, 29, 3, 0]:
+        cause = f"added:{RuleHit.objects.count()}"
+        RuleHit.objects.create(rule=made, follow=follow, cause=cause, state="done", at=now - timedelta(days=days))
+    [nightly] = [one for one in schedule.PERIODIC if one.name == "old-rule-hits"]
+    assert nightly.every == timedelta(days=1)
+    nightly.run()
+    assert sorted((now - hit.at).days for hit in RuleHit.objects.all()) == [0, 3, 29]
+    assert rules.forget_old_hits() == 0
 
 
 def test_what_a_first_sync_finds_is_no_news(follow: Follow, new_tag: Tag) -> None:

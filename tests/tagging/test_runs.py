@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from contacts.models import CustomerFacts, Follow, FollowTag, Tag
 from tagging import runs
+from tagging.corp_tags import forget
 from tagging.models import TagRun, TagRunItem
 from tenants import outbox
 from tenants.jobs import JobRun, run_slice, run_to_end
@@ -16,6 +17,7 @@ from tests.people import client_as
 from tests.sandbox_server import Sandbox
 
 MARK_TAG = "externalcontact/mark_tag"
+TAG_LIST = "externalcontact/get_corp_tag_list"
 
 
 @pytest.fixture
@@ -110,6 +112,37 @@ def test_a_tag_deleted_in_wecom_meanwhile_fails_with_words_and_the_rest_goes_on(
     failed = second.items.filter(state="failed").exclude(pk=second.items.get(follow=gone.follow_id).pk)
     assert failed and not second.items.filter(state__in=["planned", "asked", "done"]).exists()
     assert all("标签在企业微信中已不存在" in item.reason and item.code == 40068 for item in failed)
+
+
+def test_of_several_tags_the_one_that_wecom_deleted_is_named_and_the_others_are_put_on(
+    mirrored: Tenant, tag: Tag, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "CHUNK", 4)
+    living = Tag.objects.filter(group__strategy_id=None).exclude(pk=tag.pk).exclude(group__wecom_id="")
+    other = living.select_related("group").order_by("-id")[0]
+    had, want = carriers(tag), set(everyone().values_list("pk", flat=True)) - carriers(other)
+    run, before = begin(add=(tag, other)), len(sandbox.calls(TAG_LIST))
+    sandbox.act("tag_delete", tag_id=tag.wecom_id)
+    carry_out(run)
+    assert carriers(other) >= want and not carriers(tag)
+    effects = sandbox.effects("mark_tag")
+    assert len(effects) == len(want) and all(one["add"] == [other.wecom_id] for one in effects)
+    assert len(sandbox.calls(TAG_LIST)) - before == 1  # asked by the first, known to the rest
+    done = run.items.filter(state="done")
+    assert done.count() == len(want) and all(item.added == [other.pk] for item in done)
+    assert all(f"“{tag.name}”在企业微信中已不存在" in item.reason for item in done.exclude(follow__in=had))
+
+
+def test_tags_that_are_gone_before_the_call_are_named_as_well(mirrored: Tenant, tag: Tag, sandbox: Sandbox) -> None:
+    other = Tag.objects.exclude(pk=tag.pk).exclude(group__wecom_id="").select_related("group").order_by("-id")[0]
+    both, alone = begin(add=(tag, other)), begin(add=(tag,))
+    sandbox.act("tag_delete", tag_id=tag.wecom_id)
+    forget([tag.pk], [])
+    carry_out(both)
+    carry_out(alone)
+    assert all(tag.name in item.reason for item in both.items.filter(state="done")) and states(both)["done"]
+    assert {item.reason for item in alone.items.all()} == {f"标签“{tag.name}”在企业微信中已不存在。"}
+    assert set(states(alone)) == {"failed"}
 
 
 def test_an_undo_takes_back_what_was_really_changed(mirrored: Tenant, tag: Tag, sandbox: Sandbox) -> None:

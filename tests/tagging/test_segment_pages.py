@@ -2,12 +2,17 @@
 
 import json
 import os
+from html import unescape
 from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from broadcasts.models import Broadcast
 from contacts.models import Customer, GroupChat, GroupMember
+from sop import plans
+from sop.models import Assignment, Step
 from tagging.models import Segment
 from tests.browser import WIDTHS, Console, console, fits
 from tests.pages import assert_no_axe_faults, assert_strict
@@ -113,6 +118,41 @@ def test_a_segment_is_put_away_and_taken_back(company):
     assert "共 <strong>0</strong> 个人群包" in wang.get("/console/segments/").text
     wang.post(reverse("tagging:restore_segment", args=[found.pk]))
     assert wang.get(reverse("tagging:segment", args=[found.pk])).status_code == 200
+
+
+def test_what_needs_a_segment_is_named_and_it_cannot_be_deleted(company):
+    wang, found = company.client("admin"), saved(company)
+    page = reverse("tagging:segment", args=[found.pk])
+    assert "使用情况" not in wang.get(page).text
+    now, content = timezone.now(), {"text": "您好", "materials": []}
+    draft = Broadcast.objects.create(title="草稿群发", segment=found, content=content)
+    put_off = Broadcast.objects.create(title="定时群发", segment=found, content=content, state="scheduled", send_at=now)
+    Assignment.objects.create(
+        title="派过的任务", segment=found, starts_at=now, ends_at=now, state="ended", split_at=now
+    )
+    plan = plans.create(name="入包培育", trigger={"on": "segment", "segment": found.pk}, exits={}, by="wang")
+    plans.save_step(plan, Step(after_minutes=0, title="问候", content=content), by="wang")
+    plans.publish(plan, by="wang")
+    plans.switch(plan, on=True)
+    found.refresh_from_db()
+    assert found.watched
+
+    shown = wang.get(page)
+    assert_strict(shown)
+    for name in ("草稿群发", "定时群发", "派过的任务", "入包培育", "正在使用，不能删除"):
+        assert name in shown.text
+    refused = wang.post(reverse("tagging:archive_segment", args=[found.pk]), follow=True).text
+    assert "人群包正在使用，不能删除：客户SOP“入包培育”（已启用）、群发“定时群发”（待发送）" in unescape(refused)
+    assert "草稿群发”（草稿）。请先" not in unescape(refused)
+    refused = wang.post(reverse("tagging:watch_segment", args=[found.pk]), follow=True).text
+    assert "不能停止记录进出：客户SOP“入包培育”" in unescape(refused)
+
+    plans.switch(plan, on=False)
+    Broadcast.objects.filter(pk=put_off.pk).update(state="draft")
+    assert "这些草稿需要重新选择受众" in wang.get(page).text
+    wang.post(reverse("tagging:archive_segment", args=[found.pk]))
+    assert wang.get(page).status_code == 404
+    assert Broadcast.objects.get(pk=draft.pk).segment == found
 
 
 def test_pages_ask_a_fixed_number_of_statements(company, django_assert_max_num_queries):
