@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from broadcasts.limits import limit_on
 from broadcasts.models import Broadcast, LeftOut
+from broadcasts.origins import origin_of
 from members.models import Staff
 from members.scope import visible_staff
 from tagging.conditions import compile
@@ -41,7 +42,7 @@ placed AS (
         CASE WHEN tie.id IS NULL THEN 'deleted' WHEN able.id IS NULL THEN 'no_sender'
             WHEN busy.receiver IS NOT NULL THEN 'at_limit' END AS reason
     FROM audience a
-    LEFT JOIN contacts_follow tie ON tie.customer_id = a.receiver AND tie.ended_at IS NULL AND NOT tie.half
+    LEFT JOIN contacts_follow tie ON tie.customer_id = a.receiver AND tie.ended_at IS NULL AND NOT tie.half{through}
     LEFT JOIN able ON able.id = tie.staff_id
     LEFT JOIN talked ON talked.customer_id = a.receiver AND talked.staff_id = tie.staff_id
     LEFT JOIN busy ON busy.receiver = a.receiver
@@ -56,9 +57,10 @@ placed AS (
     LEFT JOIN busy ON busy.receiver = g.id
     WHERE g.dismissed_at IS NULL{owners}
 )"""
+_THROUGH = " AND tie.staff_id = a.through"
 _TIES = """
 SELECT staff.id, count(*), NOT ({able}) FROM audience a
-JOIN contacts_follow tie ON tie.customer_id = a.receiver AND tie.ended_at IS NULL AND NOT tie.half
+JOIN contacts_follow tie ON tie.customer_id = a.receiver AND tie.ended_at IS NULL AND NOT tie.half{through}
 JOIN members_staff staff ON staff.id = tie.staff_id GROUP BY staff.id
 """
 
@@ -102,7 +104,7 @@ def placed(broadcast: Broadcast) -> Sql:
         rest = _GROUPS.format(owners="" if range_ is None else " AND g.owner_id = ANY(%s)")
         params += [] if range_ is None else [range_]
     else:
-        rest = _CUSTOMERS.format(talks=" UNION ALL ".join(TALKS))
+        rest = _CUSTOMERS.format(talks=" UNION ALL ".join(TALKS), through=_through(broadcast))
     return Sql(f"WITH {audience}{able},{_BUSY},{rest}", params)
 
 
@@ -111,7 +113,19 @@ def _audience(broadcast: Broadcast) -> tuple[str, list[Any]]:
         return "", []
     where = compile(tree_of(broadcast), staff_ids=staff_range(broadcast))
     sql = f"SELECT f.customer_id AS receiver FROM contacts_customerfacts f WHERE {where.sql}"  # noqa: S608
-    return f"audience AS ({sql}), ", list(where.params)
+    if (origin := origin_of(broadcast)) is None:
+        return f"audience AS ({sql}), ", list(where.params)
+    meant, number = origin
+    sql = (
+        "SELECT f.customer_id AS receiver, meant.staff_id AS through"  # noqa: S608
+        f" FROM ({meant.receivers}) meant JOIN contacts_customerfacts f USING (customer_id) WHERE {where.sql}"
+    )
+    return f"audience AS ({sql}), ", [number, *where.params]
+
+
+def _through(broadcast: Broadcast) -> str:
+    """Who asked for it said by whom it is sent."""
+    return _THROUGH if broadcast.origin else ""
 
 
 # -- preflight ---------------------------------------------------------------------------------------------------------
@@ -188,7 +202,8 @@ def _ties(broadcast: Broadcast) -> list[Any]:
         within = "" if range_ is None else " AND g.owner_id = ANY(%s)"
         return _all(f"{sql}{within} GROUP BY staff.id", [] if range_ is None else [range_])
     audience, params = _audience(broadcast)
-    return _all(f"WITH {audience.removesuffix(', ')} {_TIES.format(able=_ABLE.format('staff'))}", params)
+    ties = _TIES.format(able=_ABLE.format("staff"), through=_through(broadcast))
+    return _all(f"WITH {audience.removesuffix(', ')} {ties}", params)
 
 
 def why_unable(staff: Staff) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from broadcasts.models import Broadcast, ReceiveRule
@@ -18,6 +19,7 @@ from tagging.fields import ConditionsField
 from tagging.models import Segment
 
 Kind = Broadcast.Kind
+HOURS = (2, 4, 8, 24, 48)
 FARTHEST = timedelta(days=90)
 FRIENDS_ONLY = {"match": "all", "of": [{"is": "lost", "op": "no"}]}
 
@@ -41,12 +43,22 @@ class BroadcastForm(KitForm):
         help_text=_("留空则确认后立即通知员工；定时到点时会重新计算受众"),
     )
 
+    remind_after = forms.TypedChoiceField(
+        label=_("自动催办"),
+        required=False,
+        choices=[("", _("不自动催办")), *((hours, format_lazy(_("{n} 小时未确认"), n=hours)) for hours in HOURS)],
+        coerce=int,
+        empty_value=None,
+        help_text=_("到时间还没有发送的员工会收到提醒：每天最多一次，22:00 至次日 8:00 不提醒，7 天后停止"),
+    )
+
     def __init__(self, *args: Any, broadcast: Broadcast, operator: Any, **kwargs: Any) -> None:
         initial = {
             "title": broadcast.title,
             "segment": broadcast.segment_id,
             "tree": broadcast.tree if broadcast.pk else FRIENDS_ONLY,
             "staff": broadcast.staff_ids,
+            "remind_after": broadcast.remind_after,
             "content": broadcast.content,
             "send_at": timezone.localtime(broadcast.send_at) if broadcast.send_at else None,
         }
@@ -58,6 +70,8 @@ class BroadcastForm(KitForm):
             del self.fields["segment"], self.fields["tree"]
             self.fields["staff"].label = _("群主")
             self.fields["staff"].help_text = _("不选则发到所有客户群；由群主确认后发出")
+        elif broadcast.origin:
+            del self.fields["segment"], self.fields["tree"], self.fields["staff"]
         else:
             living = Segment.objects.filter(archived_at=None).order_by("name")
             self.fields["segment"].queryset = living
@@ -74,7 +88,8 @@ class BroadcastForm(KitForm):
     def filled(self) -> Broadcast:
         values, row = self.cleaned_data, self.broadcast
         row.title, row.content, row.send_at = values["title"].strip(), values["content"], values["send_at"]
-        row.staff_ids = [one.pk for one in values["staff"]]
+        row.staff_ids = [one.pk for one in values.get("staff", ())]
+        row.remind_after = values["remind_after"]
         row.segment = values.get("segment")
         row.tree = {} if row.segment else values.get("tree") or {}
         return row

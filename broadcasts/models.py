@@ -31,6 +31,8 @@ class Broadcast(TenantModel):
     staff_ids = ArrayField(models.BigIntegerField(), default=list)  # only through these; of groups, their owners
     content = models.JSONField(default=dict)  # text and materials, as `content.messages` reads them
     state = models.CharField(max_length=12, choices=State, default=State.DRAFT)
+    origin = models.CharField(max_length=40, blank=True, default="", db_default="")  # as in `broadcasts.origins`
+    remind_after = models.PositiveSmallIntegerField(null=True)  # hours, then who has not sent it is reminded
     reason = models.CharField(max_length=200, blank=True)  # why it failed
     send_at = models.DateTimeField(null=True)
     preflight = models.JSONField(default=dict)  # what was promised when it was sent
@@ -42,7 +44,10 @@ class Broadcast(TenantModel):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["-id", "kind"], name="broadcast_recent")]
+        indexes = [
+            models.Index(fields=["-id", "kind"], name="broadcast_recent"),
+            models.Index(fields=["origin"], name="broadcast_origin", condition=~models.Q(origin="")),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from broadcasts import audience, limits, sending
 from broadcasts.forms import BroadcastForm, RuleForm
 from broadcasts.models import Broadcast, BroadcastSender, LeftOut
+from broadcasts.origins import origin_of
 from console.access import operator_required, role_required
 from console.answers import done, drawer
 from console.audit import record
@@ -23,9 +24,11 @@ from console.templatetags.kit import amount
 from content import messages
 from members.scope import visible_staff
 from tagging.conditions import Vocabulary
+from tagging.segment_uses import Hold, Use
 
 State, Kind = Broadcast.State, Broadcast.Kind
 SHOWN = 50  # senders listed before it is sent; all of them stand on the monitor
+MOST_USES = 20
 editors = role_required("owner", "admin")
 
 
@@ -120,8 +123,30 @@ def with_numbers(rows: list[Broadcast], operator: Any) -> list[Broadcast]:
     return rows
 
 
+def uses_of_segment(segment: int, operator: Any = None) -> list[Use]:
+    """Drafts and scheduled ones first, then what was sent."""
+    rows = Broadcast.objects.filter(segment=segment)
+    waiting = Q(state__in=[State.DRAFT, State.SCHEDULED])
+    found = list(rows.alias(waits=waiting).order_by("-waits", "-pk")[:MOST_USES])
+    seen = broadcasts_of(operator) if operator is not None else rows
+    mine = set(seen.filter(pk__in=[row.pk for row in found]).values_list("pk", flat=True))
+    holds = {State.DRAFT: Hold.DRAFT, State.SCHEDULED: Hold.NEEDED}
+    return [
+        Use(
+            _("群发"),
+            row.title,
+            row.get_state_display(),
+            reverse("broadcasts:broadcast", args=[row.pk]) if row.pk in mine else "",
+            holds.get(State(row.state), Hold.PAST),
+        )
+        for row in found
+    ]
+
+
 def words_of(row: Broadcast, vocabulary: Vocabulary | None = None) -> str:
     """To whom, as a sentence."""
+    if origin := origin_of(row):
+        return str(origin[0].words)
     if row.kind == Kind.GROUPS:
         return _now("%(n)d 位群主的客户群") % {"n": len(row.staff_ids)} if row.staff_ids else _now("全部客户群")
     if row.segment is not None:
@@ -162,6 +187,7 @@ def compose(request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
             return done(request, _now("草稿已保存"), back_to="broadcasts:broadcasts", leave=True)
         return redirect("broadcasts:check", row.pk)
     context = {"form": form, "broadcast": broadcast, "groups": broadcast.kind == Kind.GROUPS}
+    context |= {"words": words_of(broadcast) if broadcast.origin else ""}
     return render(request, "broadcasts/compose.html", context, status=422 if form.errors else 200)
 
 
@@ -255,6 +281,8 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
         tree={} if segment else row.tree,
         staff_ids=row.staff_ids,
         content=row.content,
+        origin=row.origin,
+        remind_after=row.remind_after,
         created_by=request.user.get_username(),
         scope_staff_ids=audience.reach_of(request.user),
     )

@@ -1,6 +1,10 @@
-"""催办: WeCom reminds a staff member of a message not sent yet, at most three times in 24 hours."""
+"""催办: WeCom reminds a staff member of a message not sent yet, at most three times in 24 hours.
 
-from datetime import datetime, timedelta
+By a press of an operator, or by itself some hours after a member was asked: once a day, and not in quiet hours.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -9,16 +13,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from broadcasts.models import Broadcast, BroadcastSender
-from tenants import outbox
+from tenants import due, outbox
 from tenants.faults import words_for
 from tenants.jobs import JobRun, start
 from tenants.models import OutgoingCall
 
 API = "externalcontact/remind_groupmsg_send"
 JOB = PURPOSE = "broadcast_remind"
+DUE = "broadcast.remind"
 MOST, WITHIN = 3, timedelta(hours=24)
 PAUSE = timedelta(minutes=10)  # two people who press the button mean one reminder
 POSTED = 100
+QUIET_FROM, QUIET_TO = time(22), time(8)
+AGAIN = timedelta(hours=24)
+TOGETHER = timedelta(minutes=10)
+"""Staff are asked one after the other: so far apart are the looks at them."""
+GIVEN_UP = timedelta(days=7)
+"""So long after it was sent nobody is reminded of it by itself."""
 Step = BroadcastSender.State
 
 
@@ -39,11 +50,12 @@ def remind_all(broadcast: Broadcast, *, by: str) -> int:
 
 def work(run: JobRun) -> None:
     broadcast = Broadcast.objects.get(pk=run.params["broadcast"])
-    run.save(total=remindable(broadcast).count(), done=0)
+    rows = forgotten if run.params.get("by_itself") else remindable
+    run.save(total=rows(broadcast).count(), done=0)
     while True:
         run.proceed()
         with transaction.atomic():
-            count = remind(broadcast, remindable(broadcast).order_by("id"), by=str(run.params.get("by", "")))
+            count = remind(broadcast, rows(broadcast).order_by("id"), by=str(run.params.get("by", "")))
             run.save(done=run.job.done + count)
         if not count:
             break
@@ -80,3 +92,51 @@ def reminded(call: OutgoingCall) -> None:
     BroadcastSender.objects.filter(pk=call.context["sender"], confirmed_at=None).update(
         reason=(_("没有提醒：%(why)s") % why)[:200]
     )
+
+
+# -- by itself ---------------------------------------------------------------------------------------------------------
+
+
+def watch(broadcast: Broadcast) -> None:
+    """Staff were asked just now: see after some hours who has not sent it."""
+    if broadcast.remind_after:
+        due.put(DUE, {broadcast.pk: awake(timezone.now() + timedelta(hours=broadcast.remind_after) + TOGETHER)})
+
+
+def forgotten(broadcast: Broadcast) -> QuerySet[BroadcastSender]:
+    """Asked so many hours ago, not confirmed, and not reminded today."""
+    now = timezone.now()
+    since = now - timedelta(hours=broadcast.remind_after or 0)
+    rested = Q(reminded_at=None) | Q(reminded_at__lte=now - AGAIN)
+    return remindable(broadcast, now).filter(rested, created_at__lte=since)
+
+
+def fall_due(refs: Iterable[int]) -> None:
+    """The handler of the due index."""
+    now = timezone.now()
+    rows = Broadcast.objects.filter(pk__in=refs, state=Broadcast.State.SENDING).exclude(remind_after=None)
+    for broadcast in rows:
+        waiting = broadcast.senders.filter(state__in=[Step.PLANNED, Step.ASKED, Step.UNKNOWN, Step.CREATED])
+        if not waiting.exists() or (broadcast.sent_at is not None and now - broadcast.sent_at > GIVEN_UP):
+            continue
+        if awake(now) == now and forgotten(broadcast).exists():
+            start(JOB, "schedule", {"broadcast": broadcast.pk, "by_itself": True}, subject=str(broadcast.pk))
+        due.put(DUE, {broadcast.pk: _next_look(broadcast, now)})
+
+
+def _next_look(broadcast: Broadcast, now: datetime) -> datetime:
+    """When the first of those who have not sent it comes to be reminded, or reminded again."""
+    pause = timedelta(hours=broadcast.remind_after or 0)
+    asked = broadcast.senders.filter(state=Step.CREATED).values_list("created_at", "reminded_at")
+    moments = [max(at + pause, (told or at) + AGAIN) if told else at + pause for at, told in asked if at is not None]
+    later = [moment for moment in moments if moment > now]
+    return awake(max(min(later, default=now + AGAIN), now + TOGETHER))
+
+
+def awake(moment: datetime) -> datetime:
+    """The moment itself, or the end of the quiet hours in which it lies."""
+    local = timezone.localtime(moment)
+    if QUIET_TO <= local.time() < QUIET_FROM:
+        return moment
+    day = local.date() + timedelta(days=1) if local.time() >= QUIET_FROM else local.date()
+    return datetime.combine(day, QUIET_TO, local.tzinfo)

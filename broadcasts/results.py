@@ -209,7 +209,8 @@ def note_results(
         note_receipts(broadcast.kind, list(got.items()))
         _on_timeline(broadcast, sender, got)
         if broadcast.kind == Broadcast.Kind.CUSTOMERS:
-            delivered.send(Broadcast, broadcast_id=broadcast.pk, sender_id=sender.pk, customer_ids=sorted(got))
+            told = {"broadcast_id": broadcast.pk, "sender_id": sender.pk, "customer_ids": sorted(got)}
+            delivered.send(Broadcast, **told, at=max(got.values()))
     return sorted(got)
 
 

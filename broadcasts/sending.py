@@ -8,8 +8,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from broadcasts import audience, results
+from broadcasts import audience, reminders, results
 from broadcasts.models import Broadcast, BroadcastSender
+from broadcasts.origins import refuse_second
 from broadcasts.planning import plan
 from content import messages
 from content.messages import MediaNotReady
@@ -62,6 +63,7 @@ def send(broadcast: Broadcast, *, by: str, scope: list[int] | None, promised: di
     row.content = messages.clean(row.content, use=use_of(row))
     if row.segment is not None and row.segment.archived_at is not None:
         raise ValidationError(_("所选人群包已被删除，请重新选择受众"))
+    refuse_second(row)
     row.tree, row.scope_staff_ids = audience.tree_of(row), scope
     row.preflight = promised or audience.preflight(row).kept
     now = timezone.now()
@@ -121,6 +123,7 @@ def work(run: JobRun) -> None:
         if not posted:
             break
     results.look_soon(broadcast.pk)
+    reminders.watch(broadcast)
 
 
 def _wait_for_files(broadcast: Broadcast, run: JobRun, wait: MediaNotReady) -> None:

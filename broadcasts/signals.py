@@ -3,4 +3,4 @@
 from django.dispatch import Signal
 
 delivered = Signal()
-"""broadcast_id, sender_id, customer_ids: WeCom says they got it. In the transaction that records it, once each."""
+"""broadcast_id, sender_id, customer_ids, at: WeCom says they got it. In the transaction that records it, once each."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -20,17 +20,19 @@ from console.jobs import told
 from console.lists import Column, Empty, ListPage
 from content import messages
 from members.scope import visible_staff
-from sop import assignments, board
+from sop import assignments, board, mass
 from sop.enrolment_pages import rights
 from sop.forms import AssignmentForm
 from sop.models import Assignment
 from sop.task_pages import assignments_of
 from tagging import segments
 from tagging.conditions import in_words
+from tagging.segment_uses import Hold, Use
 from tenants.current import current_tenant
 from tenants.jobs import OPEN
 from tenants.models import Job
 
+MOST_USES = 20
 editors = role_required("owner", "admin")
 
 ASSIGNMENTS = ListPage(
@@ -62,6 +64,26 @@ ASSIGNMENTS = ListPage(
 def index(request: HttpRequest) -> HttpResponse:
     prepare = partial(with_numbers, operator=request.user)
     return ASSIGNMENTS.respond(request, assignments_of(request.user), prepare=prepare, context=rights(request))
+
+
+def uses_of_segment(segment: int, operator: Any = None) -> list[Use]:
+    """Drafts and those whose tasks are still being made first."""
+    rows = Assignment.objects.filter(segment=segment)
+    draft = Q(state=Assignment.State.DRAFT)
+    splitting = Q(state=Assignment.State.RUNNING, split_at=None)
+    found = list(rows.alias(waits=draft | splitting).order_by("-waits", "-pk")[:MOST_USES])
+    seen = assignments_of(operator) if operator is not None else rows
+    mine = set(seen.filter(pk__in=[row.pk for row in found]).values_list("pk", flat=True))
+
+    def hold(row: Assignment) -> Hold:
+        if row.state == Assignment.State.DRAFT:
+            return Hold.DRAFT
+        return Hold.NEEDED if row.state == Assignment.State.RUNNING and row.split_at is None else Hold.PAST
+
+    return [
+        Use(_("总部任务"), row.title, row.get_state_display(), url_of(row) if row.pk in mine else "", hold(row))
+        for row in found
+    ]
 
 
 def with_numbers(rows: list[Assignment], operator: Any) -> list[Assignment]:
@@ -131,6 +153,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "bubbles": messages.preview(found.content),
         "audience": found.segment.name if found.segment else in_words(tree),
         "customers": preview_of(found),
+        "made": mass.made(found),
         **rights(request),
     }
     return render(request, "sop/assignment.html", context)
@@ -153,6 +176,19 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
         return done(request, " ".join(refused.messages), back_to=url_of(found), level="error", leave=True)
     record(request, "assignment.publish", found.title)
     return done(request, _now("正在派发，可以离开本页"), back_to=url_of(found), leave=True)
+
+
+@require_POST
+@editors
+def by_mass(request: HttpRequest, pk: int) -> HttpResponse:
+    """A mass message to all who still wait; its numbers are read before anybody is asked."""
+    found = get_object_or_404(assignments_of(request.user), pk=pk)
+    try:
+        url = mass.make(found, request.user)
+    except ValidationError as refused:
+        return done(request, " ".join(refused.messages), back_to=url_of(found), level="error", leave=True)
+    record(request, "assignment.mass", found.title)
+    return redirect(url)
 
 
 @require_POST

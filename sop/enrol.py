@@ -45,10 +45,10 @@ ON CONFLICT DO NOTHING RETURNING id, follow_id, anchor_at
 """
 
 
-def running(on: str) -> list[PlanVersion]:
-    """The newest published version of each plan that begins with this."""
+def running(*on: str) -> list[PlanVersion]:
+    """The newest published version of each plan that begins with one of these."""
     rows = PlanVersion.objects.filter(
-        plan__enabled=True, plan__archived_at=None, plan__trigger=on, published_at__isnull=False
+        plan__enabled=True, plan__archived_at=None, plan__trigger__in=on, published_at__isnull=False
     )
     return list(rows.select_related("plan").order_by("plan_id", "-number").distinct("plan_id"))
 
@@ -126,12 +126,12 @@ def _tell(version: PlanVersion, made: list[tuple[int, int, datetime]]) -> None:
 
 def follows_added(follow_ids: Collection[int]) -> None:
     """New friendships, with the tags that they brought."""
-    versions = running("added")
-    if versions:
-        follows = list(Follow.objects.filter(pk__in=follow_ids))
-        for version in versions:
-            begin(version, [added(follow) for follow in follows if for_staff(version, follow.staff_id)])
-    tags_put(follow_ids)
+    versions = running("added", "tag")
+    by_adding = [version for version in versions if version.plan.trigger == "added"]
+    follows = list(Follow.objects.filter(pk__in=follow_ids)) if by_adding else []
+    for version in by_adding:
+        begin(version, [added(follow) for follow in follows if for_staff(version, follow.staff_id)])
+    _tags_put(follow_ids, [version for version in versions if version.plan.trigger == "tag"])
 
 
 def added(follow: Follow) -> Begin:
@@ -140,8 +140,12 @@ def added(follow: Follow) -> Begin:
 
 def tags_put(follow_ids: Collection[int]) -> None:
     """A tag's link to a friendship is made when the tag is put on: its number tells each time from the other."""
+    _tags_put(follow_ids, running("tag"))
+
+
+def _tags_put(follow_ids: Collection[int], versions: Iterable[PlanVersion]) -> None:
     now = timezone.now()
-    for version in running("tag"):
+    for version in versions:
         links = FollowTag.objects.filter(
             follow__in=follow_ids, tag__in=version.trigger.get("tags", []), pk__gt=version.trigger.get("after", 0)
         ).select_related("follow")

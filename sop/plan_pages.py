@@ -21,12 +21,13 @@ from console.answers import done
 from console.audit import record
 from console.lists import Column, Empty, Filters, ListPage
 from content import messages
-from sop import plans
+from sop import plans, upgrade
 from sop.enrol import newest
 from sop.enrolment_pages import enrolments_of, living, rights
 from sop.forms import PlanForm, SimulateForm, StepForm
 from sop.models import Enrolment, Plan, PlanVersion, Step
 from sop.words import Vocabulary, when_words
+from tagging.segment_uses import Hold, Use
 
 editors = role_required("owner", "admin")
 State = Enrolment.State
@@ -102,6 +103,22 @@ def with_numbers(rows: list[Plan], operator: Any) -> list[Plan]:
         row.counts = counts.get(row.pk, {})  # type: ignore[attr-defined]
         row.is_draft = version is None or version.published_at is None  # type: ignore[attr-defined]
     return rows
+
+
+def uses_of_segment(segment: int, operator: Any = None) -> list[Use]:
+    """Plans that begin by who enters it, now or once their draft is published."""
+    versions = PlanVersion.objects.filter(plan__archived_at=None, trigger__segment=segment).select_related("plan")
+    found = {version.plan_id: version.plan for version in versions.order_by("plan")}
+    current = latest_of(list(found.values()))
+    uses = []
+    for pk, plan in found.items():
+        here = current[pk].published_at is not None and current[pk].trigger.get("segment") == segment
+        drafted = any(one.published_at is None and one.plan_id == pk for one in versions)
+        if here or drafted:
+            hold = Hold.NEEDED if here and plan.enabled else Hold.DRAFT
+            state = _("已启用") if plan.enabled else _("已停用")
+            uses.append(Use(_("客户SOP"), plan.name, state, plan_url(plan), hold, watches=here))
+    return uses
 
 
 def latest_of(rows: list[Plan]) -> dict[int, PlanVersion]:
@@ -295,6 +312,24 @@ def archive(request: HttpRequest, pk: int) -> HttpResponse:
     record(request, "sop.archive", plan.name)
     text = _now("已删除，%(n)d 位进行中的客户已退出") % {"n": left}
     return done(request, text, back_to="sop:plans", leave=True)
+
+
+@require_http_methods(["GET", "POST"])
+@editors
+def upgrade_running(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the newest version would change for those on the way; the POST does it."""
+    plan = get_object_or_404(living(), pk=pk)
+    version = get_object_or_404(plan.versions.exclude(published_at=None).order_by("-number")[:1])
+    if request.method == "POST":
+        job = upgrade.start(plan, by=request.user.get_username())
+        if job is None:
+            return done(request, _now("没有客户在执行较早的版本"), back_to=plan_url(plan), level="warning", leave=True)
+        record(request, "sop.upgrade", plan.name, {"version": version.number})
+        return done(request, _now("正在应用，可以离开本页"), back_to=plan_url(plan), leave=True)
+    found = upgrade.preview(version)
+    for line in found.lines:
+        line.when = when_words(line.step)
+    return render(request, "sop/upgrade.html", {"plan": plan, "version": version, "found": found})
 
 
 # -- tried before ------------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def nobody_writes(left: Iterable[Staff]) -> None:
                     [managers[one.pk]],
                     title=_("%(name)s 已离职，客户没有人接手") % {"name": one},
                     text=_("SOP 步骤已暂停。请在企业微信中分配离职员工的客户，分配后自动继续，7 天内没有接手则过期。"),
-                    url="/console/tasks/",
+                    url=reach.page_for(managers[one.pk], "/console/tasks/"),
                     key=f"ownerless:{one.pk}:{timezone.localdate():%Y%m%d}",
                     kind="task",
                 )

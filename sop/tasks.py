@@ -1,8 +1,7 @@
 """任务 as it is settled: by sending its content, by a reason not to, by a tick where nothing is sent, by its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -50,7 +49,7 @@ def task_sent(task: StaffTask, part: str, sending: Sending) -> bool:
     task.sent = row.sent
     if row.state not in (State.OPEN, State.EXPIRED) or any(one not in row.sent for one in wanted):
         return False
-    _settle(row, State.DONE, proof=Proof.SIDEBAR, at=sending.at, by=str(sending.staff or ""))
+    _settle([row], State.DONE, proof=Proof.SIDEBAR, at=sending.at, by=str(sending.staff or ""))
     task.state = row.state
     return True
 
@@ -62,8 +61,7 @@ def skip(task: StaffTask, reason: str, *, by: str) -> None:
     if not reason:
         raise ValidationError(_("请选择跳过的原因"))
     row = _open(task)
-    row.skip_reason = reason
-    _settle(row, State.SKIPPED, proof="", at=timezone.now(), by=by)
+    _settle([row], State.SKIPPED, proof="", at=timezone.now(), by=by, reason=reason)
     task.state, task.skip_reason = row.state, row.skip_reason
 
 
@@ -73,7 +71,7 @@ def tick(task: StaffTask, *, by: str) -> None:
     if messages.parts_of(task.content):
         raise ValidationError(_("请用“发送”完成，系统会自动记为已完成"))
     row = _open(task)
-    _settle(row, State.DONE, proof=Proof.TICK, at=timezone.now(), by=by)
+    _settle([row], State.DONE, proof=Proof.TICK, at=timezone.now(), by=by)
     task.state = row.state
 
 
@@ -87,29 +85,42 @@ def _open(task: StaffTask) -> StaffTask:
 RUN_STATES = {State.DONE: StepRun.State.DONE, State.SKIPPED: StepRun.State.SKIPPED}
 
 
-def _settle(row: StaffTask, state: str, *, proof: str, at: datetime, by: str) -> None:
-    row.state, row.proof, row.settled_at = state, proof, at
-    row.save(update_fields=["state", "proof", "settled_at", "skip_reason"])
-    due.drop(DUE, [row.pk])
-    if row.step_run_id is not None:
-        runs = StepRun.objects.filter(pk=row.step_run_id)
+def _settle(
+    rows: Sequence[StaffTask],
+    state: str,
+    *,
+    proof: str,
+    at: datetime,
+    by: str,
+    reason: str = "",
+    source: str = TimelineEntry.Source.SIDEBAR,
+) -> None:
+    """Locked rows, all by the same proof: a mass message settles thousands at once."""
+    ids = [row.pk for row in rows]
+    for row in rows:
+        row.state, row.proof, row.settled_at, row.skip_reason = state, proof, at, reason
+    StaffTask.objects.filter(pk__in=ids).update(state=state, proof=proof, settled_at=at, skip_reason=reason)
+    due.drop(DUE, ids)
+    if steps := [row.step_run_id for row in rows if row.step_run_id is not None]:
+        runs = StepRun.objects.filter(pk__in=steps)
         runs.update(state=RUN_STATES[State(state)], reason="", settled_at=at)
         exits.finish(runs.values_list("enrolment_id", flat=True))
-    if row.customer_id is None:
-        return
-    done = state == State.DONE
-    kind = TimelineEntry.Kind.TASK_DONE if done else TimelineEntry.Kind.TASK_SKIPPED
-    payload: dict[str, Any] = {"task": row.pk, "title": row.title, "proof": proof, "reason": row.skip_reason}
-    entry = bulk.Entry(
-        key=f"task:{row.pk}:{state}",
-        kind=kind,
-        at=at,
-        customer_id=row.customer_id,
-        staff_id=row.staff_id,
-        actor=by,
-        payload=payload,
-    )
-    bulk.write_timeline([entry], source=TimelineEntry.Source.SIDEBAR)
+    kind = TimelineEntry.Kind.TASK_DONE if state == State.DONE else TimelineEntry.Kind.TASK_SKIPPED
+    entries = [
+        bulk.Entry(
+            key=f"task:{row.pk}:{state}",
+            kind=kind,
+            at=at,
+            customer_id=row.customer_id,
+            staff_id=row.staff_id,
+            actor=by,
+            payload={"task": row.pk, "title": row.title, "proof": proof, "reason": reason},
+        )
+        for row in rows
+        if row.customer_id is not None
+    ]
+    if entries:
+        bulk.write_timeline(entries, source=source)
 
 
 # -- settled by what else happens --------------------------------------------------------------------------------------
@@ -135,8 +146,7 @@ def settled_by_mass(task_ids: Iterable[int], *, at: datetime, by: str = "") -> i
     """The result of a mass message says that these were delivered; how many tasks that settled."""
     rows = StaffTask.objects.select_for_update().filter(pk__in=list(task_ids), state__in=[State.OPEN, State.EXPIRED])
     found = list(rows.order_by("pk"))
-    for row in found:
-        _settle(row, State.DONE, proof=Proof.MASS, at=at, by=by)
+    _settle(found, State.DONE, proof=Proof.MASS, at=at, by=by, source=TimelineEntry.Source.SYSTEM)
     return len(found)
 
 

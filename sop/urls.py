@@ -12,6 +12,7 @@ urlpatterns = [
     path("sop/<int:pk>/publish/", plan_pages.publish, name="publish"),
     path("sop/<int:pk>/discard/", plan_pages.discard, name="discard"),
     path("sop/<int:pk>/switch/", plan_pages.switch, name="switch"),
+    path("sop/<int:pk>/upgrade/", plan_pages.upgrade_running, name="upgrade"),
     path("sop/<int:pk>/archive/", plan_pages.archive, name="archive"),
     path("sop/<int:pk>/simulate/", plan_pages.simulate, name="simulate"),
     path("sop/<int:pk>/dry-run/", plan_pages.dry_run, name="dry_run"),
@@ -28,5 +29,6 @@ urlpatterns = [
     path("tasks/assignments/<int:pk>/", assignment_pages.detail, name="assignment"),
     path("tasks/assignments/<int:pk>/edit/", assignment_pages.change, name="edit_assignment"),
     path("tasks/assignments/<int:pk>/publish/", assignment_pages.publish, name="publish_assignment"),
+    path("tasks/assignments/<int:pk>/mass/", assignment_pages.by_mass, name="mass_assignment"),
     path("tasks/assignments/<int:pk>/stop/", assignment_pages.stop, name="stop_assignment"),
 ]

@@ -25,6 +25,7 @@ REASONS: dict[str, Any] = {
     "late": _("超过有效时长"),
     "moved": _("避开免打扰时段或因故顺延"),
     "exited": _("客户已退出 SOP"),
+    "version": _("已换到新版本"),
     "stopped": _("任务已停止"),
 }
 TRIGGERS: dict[str, Any] = {

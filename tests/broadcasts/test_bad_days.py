@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,9 +16,9 @@ from contacts.models import Customer, Follow
 from content import media
 from content.models import MediaId
 from members.models import Staff
-from tenants import outbox
+from tenants import due, outbox
 from tenants.jobs import run_slice, run_to_end, start
-from tenants.models import Job, OutgoingCall
+from tenants.models import DueRow, Job, OutgoingCall, Tenant
 from tenants.outcomes import short
 from tests.broadcasts.conftest import CORP, Office, outcomes, states
 from tests.content.made import material
@@ -305,6 +305,51 @@ def test_staff_are_reminded_three_times_a_day_at_most(office: Office, sandbox: S
     sandbox.well_again()
     office.look(draft)
     assert draft.state == "ended"  # those who confirm when reminded did
+
+
+def test_who_has_not_sent_it_is_reminded_by_itself_once_a_day_and_not_at_night(
+    office: Office, sandbox: Sandbox, in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reminders, "awake", lambda moment: moment)  # the hour at which this test runs
+    draft = office.send(office.draft(remind_after=4))
+    due_at = DueRow.objects.get(kind=reminders.DUE, ref=draft.pk).due_at
+    assert timedelta(hours=4) < due_at - timezone.now() < timedelta(hours=5)
+    office.confirm(everybody=False)
+    office.look(draft)
+    waiting = draft.senders.filter(state="created")
+
+    def some_hours_later(hours: int) -> int:
+        since = timezone.now() - timedelta(hours=hours)
+        draft.senders.update(created_at=since)
+        DueRow.objects.filter(kind=reminders.DUE, ref=draft.pk).update(due_at=timezone.now())
+        due.run_due(in_acme)
+        for job in Job.objects.filter(kind=reminders.JOB, state="queued"):
+            run_to_end(job)
+        office.deliver()
+        return len(sandbox.effects("mass_reminder"))
+
+    assert some_hours_later(3) == 0
+    monkeypatch.setattr(reminders, "awake", lambda moment: moment + timedelta(hours=9))  # it is night
+    assert some_hours_later(5) == 0
+    monkeypatch.setattr(reminders, "awake", lambda moment: moment)
+    assert some_hours_later(5) == waiting.count() == draft.senders.count() - 1
+    assert some_hours_later(9) == waiting.count()  # told today
+    waiting.update(reminded_at=timezone.now() - timedelta(hours=25))
+    assert some_hours_later(30) == 2 * waiting.count()
+    Broadcast.objects.filter(pk=draft.pk).update(sent_at=timezone.now() - timedelta(days=8))
+    waiting.update(reminded_at=timezone.now() - timedelta(hours=25))
+    assert some_hours_later(200) == 2 * waiting.count()
+    assert not DueRow.objects.filter(kind=reminders.DUE).exists()
+
+
+@pytest.mark.parametrize(
+    ("at", "then"), [("21:59", "21:59"), ("22:00", "08:00"), ("02:30", "08:00"), ("08:00", "08:00")]
+)
+def test_the_quiet_hours_end_at_eight(at: str, then: str) -> None:
+    hour, minute = map(int, at.split(":"))
+    moment = datetime(2026, 12, 5, hour, minute, tzinfo=timezone.get_current_timezone())
+    woken = timezone.localtime(reminders.awake(moment))
+    assert f"{woken:%H:%M}" == then and timedelta(0) <= woken - moment < timedelta(hours=11)
 
 
 def test_stopped_nobody_else_gets_it(office: Office, sandbox: Sandbox) -> None:

@@ -1,11 +1,6 @@
 """Workers and schedulers that are killed, over rows that fall due: each step once, none missed."""
 
-import os
-import signal
-import subprocess
-import sys
 import time as clock
-from collections.abc import Iterator
 from datetime import time, timedelta
 
 import pytest
@@ -13,15 +8,16 @@ from django.db import connection
 from django.utils import timezone
 
 from contacts.models import Follow
-from scrm.up.folder import ROOT
 from sop import enrol, plans, timing
 from sop.models import Plan, StaffTask, StepRun
 from tenants.models import DueRow, Tenant, Tick
+from tests.killable import Killable, killable
 from tests.pages_of_apps.company import Company
 from tests.sizes import in_two_sizes
 from tests.sop.conftest import step_of
 
-pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.xdist_group("processes")]
+__all__ = ["killable"]
+pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.long]
 
 AWAKE = """
 import django; django.setup()
@@ -65,39 +61,6 @@ SELECT c.id, %s, '', '', '', '', '', now(), false, '', '' FROM contacts_customer
 """
 
 
-class Killable:
-    """Processes of one kind; the oldest dies, another takes its place."""
-
-    def __init__(self, script: str, count: int, **environment: str) -> None:
-        self.script = script
-        self.environment = os.environ | {"DJANGO_SETTINGS_MODULE": "scrm.settings"} | environment
-        self.running = [self._start() for _ in range(count)]
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-c", self.script], cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL
-        )
-
-    def kill_one(self) -> None:
-        victim = self.running.pop(0)
-        victim.send_signal(signal.SIGKILL)
-        victim.wait(10)
-        self.running.append(self._start())
-
-    def stop(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait(10)
-
-
-@pytest.fixture
-def killable() -> Iterator[list[Killable]]:
-    started: list[Killable] = []
-    yield started
-    for one in started:
-        one.stop()
-
-
 @pytest.fixture(autouse=True)
 def awake(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs at any hour of the day."""
@@ -129,15 +92,15 @@ def wait_until(none_wait: bool, patience: float, act: list[Killable], every: flo
             kills, last = kills - 1, clock.monotonic()
 
 
-@in_two_sizes("count, kills, patience", (20_000, 4, 240), (200_000, 20, 1800))
+@in_two_sizes("count, every, kills, patience", (3_000, 1.0, 3, 120), (200_000, 4.0, 20, 1800))
 def test_each_of_many_steps_due_in_one_minute_is_sent_once_while_workers_are_killed(
-    acme: Tenant, killable: list[Killable], count: int, kills: int, patience: int
+    acme: Tenant, killable: list[Killable], count: int, every: float, kills: int, patience: int
 ) -> None:
     """F29."""
     many_enter(acme, count)
     begun = timezone.now()
     killable.append(Killable(WORKER, 2))
-    wait_until(True, patience, killable, 4.0, kills)
+    wait_until(True, patience, killable, every, kills)
     with acme:
         assert StaffTask.objects.count() == count
         assert StaffTask.objects.values("step_run").distinct().count() == count
@@ -148,7 +111,7 @@ def test_each_of_many_steps_due_in_one_minute_is_sent_once_while_workers_are_kil
         assert DueRow.objects.filter(kind="sop.digest").count() == 1  # one card for all of them
 
 
-@in_two_sizes("seconds, kills", (10, 4), (600, 60))
+@in_two_sizes("seconds, kills", (6, 3), (600, 60))
 def test_schedulers_that_are_killed_miss_nothing_and_do_nothing_twice(
     acme: Tenant, killable: list[Killable], seconds: int, kills: int
 ) -> None:
@@ -161,7 +124,7 @@ def test_schedulers_that_are_killed_miss_nothing_and_do_nothing_twice(
         row.due_at = start + timedelta(seconds=number / 20)
     DueRow.objects.bulk_update(rows, ["due_at"], batch_size=2000)
     killable.append(Killable(SCHEDULER, 3, REDIS_URL="redis://127.0.0.1:9/0"))
-    wait_until(True, seconds + 120, killable, 2.0 if seconds < 60 else 10.0, kills)
+    wait_until(True, seconds + 120, killable, 1.5 if seconds < 60 else 10.0, kills)
     with acme:
         assert StaffTask.objects.count() == count
         planned = {row.ref: row.due_at for row in rows}
