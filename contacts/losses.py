@@ -55,7 +55,7 @@ def _tell(receiver: Staff, follows: list[Follow]) -> None:
         [receiver],
         title=title_of(receiver, follows),
         text=text_of(receiver, follows),
-        url=url_of(follows),
+        url=url_of(receiver, follows),
         key=f"{receiver.pk}:{hashlib.sha256(facts.encode()).hexdigest()[:24]}",
         kind="loss",
     )
@@ -93,8 +93,10 @@ def known_for(follow: Follow) -> str:
     return _("，成为好友 %(days)d 天") % {"days": days} if days else _("，当天成为好友")
 
 
-def url_of(follows: list[Follow]) -> str:
-    """The customer alone, or the list."""
+def url_of(receiver: Staff, follows: list[Follow]) -> str:
+    """The customer alone, or the list; of the sidebar, for their own customers and for who has no account."""
+    if all(follow.staff_id == receiver.pk for follow in follows):
+        return reach.page_for(receiver, customer=follows[0].customer_id if len(follows) == 1 else None)
     if len(follows) == 1:
-        return reverse("contacts:customer", args=[follows[0].customer_id])
-    return reverse("contacts:losses")
+        return reach.page_for(receiver, reverse("contacts:customer", args=[follows[0].customer_id]))
+    return reach.page_for(receiver, reverse("contacts:losses"))

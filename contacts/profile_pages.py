@@ -249,10 +249,9 @@ def due(request: HttpRequest) -> HttpResponse:
     return page.respond(request, rows, context={"now": timezone.now()})
 
 
-def due_of(request: HttpRequest) -> int:
+def due_of(request: HttpRequest) -> list[QuerySet[Any]]:
     """The badge: what the operator has to come back for until the end of today."""
-    rows = FollowUp.objects.open().own(request.user).filter(next_at__lt=end_of_today())
-    return rows.order_by()[:100].count()
+    return [FollowUp.objects.open().own(request.user).filter(next_at__lt=end_of_today())]
 
 
 def stages_to_filter() -> list[tuple[Any, Any]]:

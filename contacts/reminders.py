@@ -16,7 +16,6 @@ DUE = "contacts.follow_up"
 """The kind of the due rows; their ref is the follow-up."""
 
 NAMED = 5
-PAGE = "/sidebar/today/"
 
 
 def remind(row: FollowUp) -> None:
@@ -58,4 +57,5 @@ def _tell(rows: list[FollowUp]) -> None:
         lines.append(_("还有 %(more)d 位") % {"more": len(rows) - NAMED})
     facts = ",".join(f"{row.pk}:{row.next_at}" for row in rows)
     key = f"{rows[0].staff_id}:{hashlib.sha256(facts.encode()).hexdigest()[:24]}"
-    reach.tell([rows[0].staff], title=title, text="\n".join(lines), url=PAGE, key=key, kind="follow_up")
+    url = reach.page_for(rows[0].staff, customer=rows[0].customer_id if one else None)
+    reach.tell([rows[0].staff], title=title, text="\n".join(lines), url=url, key=key, kind="follow_up")

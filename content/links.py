@@ -90,7 +90,7 @@ def _tell(link: TrackedLink, visit: LinkOpen) -> None:
             [staff],
             title=_("客户打开了您发的链接"),
             text=_("%(customer)s 刚刚打开了“%(material)s”") % {"customer": customer, "material": material.title},
-            url=reverse("contacts:customer", args=[customer.pk]),
+            url=reach.page_for(staff, customer=customer.pk),
             key=str(visit.pk),
             kind="link_opened",
         )

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -25,7 +26,8 @@ MORE = "…"
 def tell(staff: Iterable[Staff], *, title: Any, text: Any, url: str, key: str, kind: str) -> list[OutgoingCall]:
     """A card in WeCom's own window for these members, once per `key`: telling it again posts nothing more.
 
-    `kind` names the sort of news ("loss", "task" …), `url` is a path on the company's own host or a whole address. Who
+    `kind` names the sort of news ("loss", "task" …), `url` is a path on the company's own host or a whole address, a
+    page that these members may enter (`page_for`). Who
     cannot be reached (left, disabled, outside the app's visible range) is left out. How often one member is told a
     minute is watched where the call is made (`tenants.limits`).
     """
@@ -59,6 +61,14 @@ def tell(staff: Iterable[Staff], *, title: Any, text: Any, url: str, key: str, k
         )
         for number, some in enumerate(parts(userids))
     ]
+
+
+def page_for(staff: Staff, console: str = "", *, customer: int | None = None) -> str:
+    """A page that this member may enter: of the console with an account there, else of the sidebar, where `customer`
+    names one of their own; without one it is their day."""
+    if console and staff.operator is not None and staff.operator.is_active:
+        return console
+    return reverse("sidebar:today") if customer is None else reverse("sidebar:customer", args=[customer])
 
 
 def can_be_told(staff: Staff) -> bool:

@@ -55,6 +55,7 @@ class Mishap:
     failure: str
     corp_id: str = ""
     times: int = 0  # how often; 0: until it is removed
+    skip: int = 0  # so many calls go well first
     hits: int = 0
 
 
@@ -78,14 +79,16 @@ class Pages:
         if failure not in FAILURES:
             raise ValueError(f"failure must be one of {', '.join(FAILURES)}")
         mishap = Mishap(next(self.ids), str(wish.get("api") or "*"), failure, str(wish.get("corp_id") or ""))
-        mishap.times = int(wish.get("times") or 0)
+        mishap.times, mishap.skip = int(wish.get("times") or 0), int(wish.get("skip") or 0)
         self.mishaps[mishap.id] = mishap
         return mishap
 
     def strike(self, corp_id: str, api: str) -> Mishap | None:
         for mishap in self.mishaps.values():
             mine = mishap.api in (api, "*") and mishap.corp_id in ("", corp_id)
-            if mine and (not mishap.times or mishap.hits < mishap.times):
+            if mine and mishap.skip > 0:
+                mishap.skip -= 1
+            elif mine and (not mishap.times or mishap.hits < mishap.times):
                 mishap.hits += 1
                 return mishap
         return None

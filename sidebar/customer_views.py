@@ -53,7 +53,7 @@ def shown(found: dict[str, Any]) -> dict[str, Any]:
     for field in found["fields"]:
         field["value"] = customer["fields"].get(field["key"]) if customer else None
     moments = [datetime.fromisoformat(at) for at in seen.values() if at]
-    return {**found, "last_at": max(moments, default=None)}
+    return {**found, "last_at": max(moments, default=None), "coming": [], "going": []}
 
 
 def own_follow(staff: Staff, external_userid: str) -> Follow:

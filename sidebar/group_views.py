@@ -26,7 +26,7 @@ def own_groups(staff: Staff) -> QuerySet[GroupChat]:
 @seller_required
 def card(request: HttpRequest, staff: Staff, chat_id: str) -> HttpResponse:
     chat = own_groups(staff).filter(chat_id=chat_id).select_related("owner").first()
-    context: dict[str, Any] = {"chat": chat, "chat_id": chat_id}
+    context: dict[str, Any] = {"chat": chat, "chat_id": chat_id, "own": chat is not None and chat.owner_id == staff.pk}
     if chat is not None:
         today = start_of(timezone.localdate())
         stays = chat.stays.select_related("customer").order_by("-joined_at")

@@ -11,16 +11,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from contacts.models import Customer, FollowUp
+from contacts.models import Customer, Follow, FollowUp
 from content import messages
 from members.models import Staff
 from sidebar.access import seller_required
 from sidebar.content_views import as_parts, customer_asked
 from sidebar.customer_views import refused
+from sidebar.views import opened
 from sop import tasks
 from sop.models import StaffTask
 
 SHOWN = 50
+LOST_LATELY = timedelta(days=7)
 
 
 @require_GET
@@ -84,7 +86,10 @@ def done(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
 @require_GET
 @seller_required
 def today(request: HttpRequest, staff: Staff) -> HttpResponse:
-    """The workbench's entry: my tasks, whom to come back to, and my customers by recent activity."""
+    """The workbench's entry: my tasks, whom to come back to, and my customers by recent activity. A link of ours to
+    it brings the shell, which asks for it."""
+    if not request.htmx:  # type: ignore[attr-defined]  # by django-htmx
+        return opened(request, staff, page=True)
     now = timezone.now()
     follow_ups = FollowUp.objects.filter(staff=staff, next_done_at=None, next_at__lt=now + timedelta(days=1))
     customers = Customer.objects.filter(follows__staff=staff, follows__ended_at=None).select_related("facts", "stage")
@@ -92,8 +97,16 @@ def today(request: HttpRequest, staff: Staff) -> HttpResponse:
     context = {
         "staff": staff,
         "tasks": with_previews(tasks.open_tasks(staff)),
+        "lost": list(lost_by(staff)),
         "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),
         "customers": list(recent),
         "now": now,
     }
     return render(request, "sidebar/today.html", context)
+
+
+def lost_by(staff: Staff) -> QuerySet[Follow]:
+    """Customers who deleted this member in the last days."""
+    since = timezone.now() - LOST_LATELY
+    ended = staff.follows.filter(ended_by=Follow.EndedBy.CUSTOMER, ended_at__gte=since)
+    return ended.select_related("customer").order_by("-ended_at")[:10]

@@ -8,6 +8,7 @@ urlpatterns = [
     path("sign-in/", oauth.start, name="sign_in"),
     path("signed-in/", oauth.back, name="signed_in"),
     path("signature/", views.signature, name="signature"),
+    path("customers/<int:pk>/", views.customer, name="customer"),
     path("customer/<str:external_userid>/", customer_views.card, name="card"),
     path("customer/<str:external_userid>/stage/", customer_views.stage, name="stage"),
     path("customer/<str:external_userid>/tags/", customer_views.tags, name="tags"),

@@ -4,11 +4,12 @@ import json
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from contacts.models import Customer
 from members.models import Staff
 from sidebar.access import inside_wecom, seller_required
 from tenants import tickets
@@ -17,8 +18,8 @@ from tenants.faults import words_for
 from wecom.errors import WeComError
 
 JS_APIS = (
-    *("getContext", "getCurExternalContact", "getCurExternalChat", "sendChatMessage", "openEnterpriseChat"),
-    *("openUserProfile", "shareToExternalContact"),
+    *("getContext", "getCurExternalContact", "getCurExternalChat"),
+    *("sendChatMessage", "openEnterpriseChat", "openUserProfile"),
 )
 
 
@@ -34,10 +35,27 @@ def shell(request: HttpRequest) -> HttpResponse:
 @require_GET
 @seller_required
 def _shell(request: HttpRequest, staff: Staff) -> HttpResponse:
+    return opened(request, staff)
+
+
+def opened(request: HttpRequest, staff: Staff, *, page: bool = False, customer: str = "") -> HttpResponse:
+    """The shell. `page`: a link of ours was opened, the client need not say where; `customer`: whom it is about."""
     app = main_app()
     get_token(request)
     setting = {"corpId": app.corp_id, "agentId": app.agent_id, "apis": JS_APIS, "member": staff.userid}
-    return render(request, "sidebar/shell.html", {"setting": json.dumps(setting), "staff": staff})
+    setting |= {"page": page, "customer": customer}
+    context = {"setting": json.dumps(setting), "staff": staff, "customer": customer}
+    return render(request, "sidebar/shell.html", context)
+
+
+@require_GET
+@seller_required
+def customer(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
+    """A customer without a chat beside them: where the cards in WeCom's window lead who sells."""
+    found = get_object_or_404(Customer.objects.only("external_userid"), pk=pk)
+    if not staff.follows.filter(customer=found).exists():
+        return render(request, "sidebar/not_yours.html", status=403)
+    return opened(request, staff, page=True, customer=found.external_userid)
 
 
 @require_POST

@@ -49,7 +49,7 @@ def test_a_member_is_told_once_when_the_time_has_come(in_acme, zhang, sandbox):
     an_hour_passes(in_acme)
 
     assert told(sandbox) == [(zhang.userid, f"该跟进客户「{row.customer}」了")]
-    assert sandbox.effects("message")[0]["content"]["url"].endswith("/sidebar/today/")
+    assert sandbox.effects("message")[0]["content"]["url"].endswith(f"/sidebar/customers/{row.customer_id}/")
 
 
 def test_what_falls_due_together_is_one_card(in_acme, zhang, sandbox):

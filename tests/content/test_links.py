@@ -85,7 +85,7 @@ def test_an_opening_is_recorded_told_and_shown(link: TrackedLink, acme_client: C
     (card,) = told()
     assert card["touser"] == link.staff.userid
     assert "春季上新" in card["textcard"]["description"]
-    assert f"/console/customers/{link.customer_id}/" in card["textcard"]["url"]
+    assert f"/sidebar/customers/{link.customer_id}/" in card["textcard"]["url"]
 
 
 def test_reading_it_again_is_the_same_visit(link: TrackedLink, acme_client: Client) -> None:

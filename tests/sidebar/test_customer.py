@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from contacts import bulk
 from contacts.models import CustomField, Follow, FollowUp, Stage, Tag, TimelineEntry
 from contacts.profile import change_fields
 from contacts.stages import move_to_stage
@@ -16,6 +17,8 @@ from tenants.models import OutgoingCall
 from tests.pages import assert_strict, faults_of
 from tests.sandbox_server import Sandbox
 from tests.sidebar.conftest import Seller
+
+PANEL = {"HX-Request": "true"}
 
 
 def text_of(answer: Any) -> str:
@@ -27,11 +30,14 @@ def test_the_card_shows_who_this_is_in_two_statements(seller: Seller) -> None:
     CustomField.objects.create(key="budget", name="预算", kind="number")
     move_to_stage([seller.customer.pk], stage, by="lin", source="console")
     change_fields(seller.customer, {"budget": 3000}, by="lin", source="console")
+    tag = Tag.objects.filter(deleted_at=None).first()
+    seller.follow.tag_links.get_or_create(tag=tag)
+    bulk.refresh_customers([seller.customer.pk])
     with CaptureQueriesContext(connection) as caught:
         card = seller.client.get(seller.url())
     page = text_of(card)
     assert len(caught) <= 2, [one["sql"][:80] for one in caught]
-    for words in (seller.customer.name, "意向", "预算", "3000"):
+    for words in (seller.customer.name, f'<span class="chip">{tag.name}</span>', "意向", "预算", "3000"):
         assert words in page
     assert not faults_of(page)
 
@@ -119,7 +125,7 @@ def test_the_timeline_holds_no_dealings_of_colleagues(seller: Seller) -> None:
 
 
 def test_today_keeps_the_policy(seller: Seller) -> None:
-    page = seller.client.get("/sidebar/today/")
-    assert page.status_code == 200
-    assert seller.customer.name in text_of(page)
-    assert_strict(page)
+    day = text_of(seller.client.get("/sidebar/today/", headers=PANEL))
+    assert f'href="/sidebar/customers/{seller.customer.pk}/"' in day
+    assert seller.customer.name in day
+    assert_strict(seller.client.get("/sidebar/today/"))

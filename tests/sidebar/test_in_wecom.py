@@ -1,11 +1,10 @@
 """The demo's story in the imitation client: our sidebar with the real JS-SDK, one person playing both sides."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time
 
 import pytest
 from django.conf import settings as django_settings
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -14,15 +13,16 @@ from acquisition.models import ChannelCode, Welcome
 from contacts.models import Customer, Follow, Stage, Tag
 from content.models import Script
 from members.models import Staff
-from sop.models import StaffTask
+from sop import plans, timing
+from sop.models import StaffTask, Step
 from tenants.jobs import run_to_end, start
 from tenants.models import Tenant
 from tests.at_work import at_work, door, work_until
-from tests.browser import fits
+from tests.browser import Console, console, fits
 from tests.pages import assert_no_axe_faults
 from tests.sandbox_server import Sandbox
 
-__all__ = ["at_work", "door"]
+__all__ = ["at_work", "console", "door"]
 
 
 @pytest.fixture
@@ -87,14 +87,44 @@ def open_chat(wecom: Page, follow: Follow) -> None:
     wecom.locator("#list li", has_text=follow.customer.name).first.click()
 
 
-def test_a_scan_becomes_a_customer_whom_sales_serve_in_few_taps(at_work: Tenant, sandbox: Sandbox, wecom: Page) -> None:
-    follow = come_by(at_work, sandbox, made_code(at_work))
+def enrols_who_comes(acme: Tenant) -> None:
+    """A plan in use, whose first step is due at once."""
+    with acme:
+        plan = plans.create(name="新客培育", trigger={"on": "added"}, exits={}, by="lin")
+        plans.save_step(plan, Step(title="新客关怀", content={"text": "今天有新品到店"}, after_minutes=0), by="lin")
+        plans.publish(plan, by="lin")
+        plans.switch(plan, on=True)
+
+
+def task_of(acme: Tenant, follow: Follow) -> StaffTask:
+    found: list[StaffTask] = []
+
+    def made() -> bool:
+        with acme:
+            found[:] = StaffTask.objects.filter(customer=follow.customer)
+        return bool(found)
+
+    work_until(acme, made)
+    return found[0]
+
+
+@pytest.fixture
+def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the hour of the test, nobody sleeps."""
+    monkeypatch.setattr(timing, "QUIET_FROM", time.max)
+    monkeypatch.setattr(timing, "QUIET_TO", time.min)
+
+
+@pytest.mark.usefixtures("by_day")
+def test_a_scan_becomes_a_customer_whom_sales_serve_in_few_taps(
+    at_work: Tenant, sandbox: Sandbox, wecom: Page, console: Console
+) -> None:
+    code = made_code(at_work)
+    enrols_who_comes(at_work)
+    follow = come_by(at_work, sandbox, code)
+    task = task_of(at_work, follow)
     with at_work:
-        now = timezone.now()
-        task = StaffTask.objects.create(
-            staff=follow.staff, customer=follow.customer, title="新客关怀", content={"text": "今天有新品到店"},
-            starts_at=now - timedelta(minutes=1), ends_at=now + timedelta(hours=8),
-        )  # fmt: skip
+        assert task.step_run is not None
         other_tag = Tag.objects.filter(deleted_at=None).exclude(links__follow=follow).first()
     open_chat(wecom, follow)
     pane = wecom.frame_locator("iframe[name=pane]")
@@ -114,7 +144,8 @@ def test_a_scan_becomes_a_customer_whom_sales_serve_in_few_taps(at_work: Tenant,
     pane.get_by_role("button", name="发送 报价说明").click()
     expect(wecom.locator(".phone .bubble", has_text="路过的小林，这是报价。")).to_be_visible()
 
-    # today's task: its tab, 发送; done without a tick
+    # today's step of the plan: its tab, 发送; done without a tick
+    expect(pane.locator("[data-tab=tasks] .count")).to_have_text("1")
     pane.get_by_role("button", name="任务", exact=False).last.click()
     pane.get_by_role("button", name="发送 新客关怀").click()
     expect(wecom.locator(".phone .bubble", has_text="今天有新品到店")).to_be_visible()
@@ -126,6 +157,13 @@ def test_a_scan_becomes_a_customer_whom_sales_serve_in_few_taps(at_work: Tenant,
         return task.state == "done" and task.proof == "sidebar" and tagged
 
     work_until(at_work, settled)
+
+    # the operator sees it
+    with at_work:
+        enrolment = task.step_run.enrolment
+        assert (enrolment.plan.name, enrolment.state) == ("新客培育", "done")
+    board = console.open(at_work, "/console/tasks/")
+    expect(board.get_by_role("row").filter(has_text=follow.staff.name)).to_contain_text("100%")
 
 
 def test_a_draft_survives_the_pane(at_work: Tenant, sandbox: Sandbox, wecom: Page) -> None:

@@ -6,6 +6,7 @@ const words = Object.fromEntries(
   [...document.querySelectorAll("#words dt")].map((term) => [term.textContent, term.nextElementSibling.textContent.split("|")]),
 );
 
+// `entry` is "page" where a link of the app was opened: there is no chat beside it.
 const place = { entry: "", customer: "", chat: "" };
 let lastTrouble = null;
 
@@ -13,6 +14,7 @@ let lastTrouble = null;
 function called(step, promise) {
   const silence = new Promise((_, reject) => setTimeout(() => reject({ errMsg: "no answer", silent: true }), WAIT));
   return Promise.race([promise, silence]).catch((error) => {
+    if (error.step) throw error;
     throw { step: error.silent ? "silent" : step, call: step, detail: error.errMsg || error.message || String(error) };
   });
 }
@@ -21,7 +23,7 @@ async function signature(whose, url) {
   const body = new URLSearchParams({ whose, url });
   const headers = { "X-CSRFToken": document.body.dataset.token, Accept: "application/json" };
   const response = await fetch(document.body.dataset.signature, { method: "POST", body, headers });
-  const answer = await response.json();
+  const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw { step: "signature", detail: answer.message || String(response.status) };
   return answer;
 }
@@ -29,7 +31,10 @@ async function signature(whose, url) {
 function register() {
   return new Promise((resolve, reject) => {
     const refused = (kind) => (error) => reject({ errMsg: `${kind}: ${error.errMsg || JSON.stringify(error)}` });
-    const signed = (whose) => (url) => signature(whose, url).catch((error) => { reject(error); throw error; });
+    const signed = (whose) => (url) => signature(whose, url).catch((error) => {
+      reject(error.step ? error : { step: "network", detail: error.message });
+      throw error;
+    });
     ww.register({
       corpId: setting.corpId,
       agentId: setting.agentId,
@@ -44,8 +49,13 @@ function register() {
   });
 }
 
+let registered = null;
+
+// Once for a page; where it failed the SDK keeps the failure, and only a new page asks again.
+const ready = () => (registered ??= called("register", register()));
+
 async function findPlace() {
-  await called("register", register());
+  await ready();
   place.entry = (await called("context", ww.getContext())).entry || "";
   if (/single_chat_tools|contact_profile/.test(place.entry)) {
     place.customer = (await called("contact", ww.getCurExternalContact())).userId;
@@ -55,17 +65,46 @@ async function findPlace() {
   return place;
 }
 
-// What went wrong, in words; what to do; and everything an administrator needs, to copy.
-function showTrouble(trouble, retry) {
+// What WeCom's own words mean (wecom-api.md 8.2); whatever is not known is told as the step that failed.
+const MEANINGS = [
+  [/:cancel/, "cancelled"], [/function not exist|not support/i, "old"],
+  [/invalid signature|ticket/, "signed"], [/corpid/, "corp"], [/media_?id/, "media"], [/not friend/, "stranger"],
+  [/no permission/, "permission"],
+];
+
+function wordsOf(trouble) {
+  const meant = MEANINGS.find(([pattern, name]) => pattern.test(trouble.detail || "") && words[`${trouble.step}.${name}`]);
+  const [cause, fix] = words[meant ? `${trouble.step}.${meant[1]}` : trouble.step] || words.network;
+  const told = ["signature", "refused"].includes(trouble.step) && trouble.detail;
+  return [cause, told || fix];
+}
+
+function troubled(part, trouble, retry) {
   lastTrouble = trouble;
-  const [cause, fix] = words[trouble.step] || words.network;
-  const part = document.getElementById("trouble").content.cloneNode(true);
-  part.querySelector("h1").textContent = cause;
-  part.querySelector("p").textContent = trouble.step === "signature" && trouble.detail ? trouble.detail : fix;
+  const [cause, fix] = wordsOf(trouble);
+  part.querySelector("h1, h2").textContent = cause;
+  part.querySelector("p").textContent = fix;
   part.querySelector("[data-retry]").addEventListener("click", retry);
   part.querySelector("[data-diagnose]").addEventListener("click", () => copy(diagnosis()));
+  return part;
+}
+
+// In place of the panel: what went wrong, what to do, and everything an administrator needs, to copy.
+function showTrouble(trouble, retry) {
+  const again = ["register", "signature"].includes(trouble.call || trouble.step) ? () => location.reload() : retry;
+  const part = troubled(document.getElementById("trouble").content.cloneNode(true), trouble, again);
   document.getElementById("panel").replaceChildren(part);
 }
+
+// Below the panel, which stays: a single tap that came to nothing.
+function notice(trouble, retry) {
+  const part = document.getElementById("mishap").content.cloneNode(true);
+  troubled(part, trouble, () => { hush(); retry(); });
+  part.querySelector("[data-hush]").addEventListener("click", hush);
+  document.getElementById("notice").replaceChildren(part);
+}
+
+const hush = () => document.getElementById("notice").replaceChildren();
 
 function diagnosis() {
   const lines = {

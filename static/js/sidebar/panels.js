@@ -2,11 +2,18 @@
 const panel = document.getElementById("panel");
 const tabs = document.getElementById("tabs");
 
-const SHOWN = { single: ["customer", "content", "tasks"], group: ["group", "content"], alone: ["today", "content"] };
-const kindOf = () => (place.customer ? "single" : place.chat ? "group" : "alone");
+const SHOWN = {
+  single: ["customer", "content", "tasks"], group: ["group", "content"], alone: ["today", "content"], page: ["customer", "today"],
+};
+const kindOf = () => {
+  if (place.customer) return place.entry === "page" ? "page" : "single";
+  return place.chat ? "group" : "alone";
+};
 
 function openTab(name) {
   const tab = tabs.querySelector(`[data-tab="${name}"]`);
+  hush();
+  scrollTo(0, 0);
   let url = tab.dataset.url.replace("{id}", encodeURIComponent(place.customer || place.chat));
   if (name === "tasks") url += `?to=${encodeURIComponent(place.customer)}`;
   tabs.querySelectorAll("[data-tab]").forEach((one) => one.toggleAttribute("aria-current", one === tab));
@@ -23,12 +30,13 @@ function countTasks(change) {
 async function start() {
   panel.setAttribute("aria-busy", "true");
   try {
-    await findPlace();
+    if (setting.page) Object.assign(place, { entry: "page", customer: setting.customer });
+    else await findPlace();
     const shown = SHOWN[kindOf()];
     tabs.querySelectorAll("[data-tab]").forEach((tab) => { tab.hidden = !shown.includes(tab.dataset.tab); });
     tabs.hidden = false;
     openTab(shown[0]);
-    flushReports().catch(() => {});
+    flushReports();
   } catch (trouble) {
     showTrouble(trouble.step ? trouble : { step: "register", detail: trouble.errMsg || String(trouble) }, start);
   } finally {
@@ -37,7 +45,7 @@ async function start() {
 }
 
 // -- the note's draft survives leaving the chat, a reload and a broken line --
-const draftName = (form) => `sidebar-draft:${form.dataset.draft}`;
+const draftName = (form) => `sidebar-draft:${setting.member}:${form.dataset.draft}`;
 const emptyDraft = () => ({ text: "", next_at: "", draft_key: crypto.randomUUID?.() || String(Date.now()) });
 
 function restoreDraft(form) {
@@ -82,6 +90,7 @@ document.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-sheet-close]")) document.getElementById("sheet").replaceChildren();
   if (event.target.closest("[data-reload]")) openTab(place.customer ? "customer" : "group");
+  if (event.target.closest("[data-go]")) openTab(event.target.closest("[data-go]").dataset.go);
 });
 
 document.addEventListener("submit", (event) => event.target.matches(".sheet") && event.preventDefault());
@@ -93,7 +102,8 @@ function undoButton(told) {
   button.textContent = told.dataset.undoWords;
   button.addEventListener("click", () => {
     const values = { [told.dataset.undo]: told.dataset.undoTag, key: told.dataset.undoKey };
-    htmx.ajax("POST", `${location.pathname}customer/${place.customer}/tags/`, { target: "#panel", values });
+    const url = tabs.querySelector("[data-tab=customer]").dataset.url.replace("{id}", encodeURIComponent(place.customer));
+    htmx.ajax("POST", `${url}tags/`, { target: "#panel", values });
   });
   return button;
 }

@@ -1,74 +1,112 @@
 // One tap sends a script, a material or the content of a task: each part by the client, each reported once.
+const CHATS = /_chat_tools$|chat_attachment/;
+
 async function partsOf(button) {
   const query = new URLSearchParams(place.customer ? { to: place.customer } : {});
   const response = await fetch(`${button.dataset.send}?${query}`, { headers: { Accept: "application/json" } });
-  const answer = await response.json();
+  const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.reload();
-  if (!response.ok) throw { step: "send", detail: answer.message };
+  if (!response.ok) throw { step: answer.message ? "refused" : "network", detail: answer.message || String(response.status) };
   return answer.parts;
 }
 
-const REPORTS = "sidebar-reports"; // what could not be reported yet; kept until it was
+const REPORTS = `sidebar-reports:${setting.member}`; // what could not be reported yet; kept until it was
+const kept = () => JSON.parse(localStorage.getItem(REPORTS) || "[]");
+const keep = (rows) => localStorage.setItem(REPORTS, JSON.stringify(rows.slice(-50)));
 
 async function report(fields) {
-  const waiting = JSON.parse(localStorage.getItem(REPORTS) || "[]");
-  waiting.push(fields);
-  localStorage.setItem(REPORTS, JSON.stringify(waiting.slice(-50)));
+  keep([...kept(), fields]);
   return flushReports();
 }
 
+// What was sent stays sent when the line to us is broken: it is told later, by its key once.
 async function flushReports() {
   let last = {};
-  const waiting = JSON.parse(localStorage.getItem(REPORTS) || "[]");
-  while (waiting.length) {
+  for (const one of kept()) {
     const headers = { "X-CSRFToken": document.body.dataset.token, Accept: "application/json" };
-    const response = await fetch(document.body.dataset.sent, { method: "POST", body: new URLSearchParams(waiting[0]), headers });
-    if (response.status >= 500 || response.status === 401) break;
-    waiting.shift();
-    localStorage.setItem(REPORTS, JSON.stringify(waiting));
+    const body = new URLSearchParams(one);
+    const response = await fetch(document.body.dataset.sent, { method: "POST", body, headers }).catch(() => null);
+    if (!response || response.status >= 500 || response.status === 401 || response.status === 403) break;
+    keep(kept().filter((row) => row.key !== one.key));
     last = response.ok ? await response.json() : {};
   }
   return last;
 }
 
-async function sendBy(button) {
+const newTap = () => ({ key: (crypto.randomUUID?.() || `${Date.now()}-${Math.random().toString(36).slice(2)}`).slice(0, 36), gone: new Set() });
+
+// Counted when the client says that it went out, and at no other time; also when it says so late.
+async function sendPart(part, tap, about) {
+  const receiver = place.chat ? { chat: place.chat } : { to: place.customer };
+  let reported = null;
+  const answer = ww.sendChatMessage(part.send).then(() => {
+    tap.gone.add(part.part);
+    reported = report({ key: `${tap.key}:${part.part}`, ...about, part: part.part, ...receiver });
+    if (tap.late) sentLate(tap);
+  });
+  await called("send", answer);
+  return reported;
+}
+
+function sentLate(tap) {
+  if (tap.late === lastTrouble) hush();
+  toast(words.sent[0]);
+}
+
+// `tap` of a retry: what went out the first time is not sent again.
+async function sendBy(button, tap = newTap()) {
+  hush();
   const { of, pk } = button.dataset;
   button.disabled = true;
   const label = button.firstChild.textContent;
   button.firstChild.textContent = words.sending[0];
   try {
-    const parts = await partsOf(button);
-    const tap = crypto.randomUUID?.() || `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    if (!CHATS.test(place.entry)) throw { step: "nochat", detail: place.entry };
     let last = {};
-    for (const part of parts) {
-      await called("send", ww.sendChatMessage(part.send));
-      const receiver = place.chat ? { chat: place.chat } : { to: place.customer };
-      last = await report({ key: `${tap.slice(0, 36)}:${part.part}`, of, pk, part: part.part, ...receiver });
+    for (const part of await partsOf(button)) {
+      if (!tap.gone.has(part.part)) last = await sendPart(part, tap, { of, pk });
     }
     toast(words.sent[0]);
-    if (of === "task" && last.done) button.closest("li").remove();
-    if (of === "task") countTasks(-1);
+    if (of === "task" && last.done) {
+      button.closest("li").remove();
+      countTasks(-1);
+    }
   } catch (error) {
-    toast(`${words.send[0]}：${error.detail || words.send[1]}`);
-    lastTrouble = error;
+    const trouble = error.step ? error : { step: "network", detail: String(error) };
+    if (trouble.step === "silent") {
+      trouble.step = "send.silent";
+      tap.late = trouble;
+    }
+    notice(trouble, () => sendBy(button, tap));
   } finally {
     button.disabled = false;
     button.firstChild.textContent = label;
   }
 }
 
-async function openChat(externalUserId) {
+// Windows of the client: the chat with a customer, or their profile, where they can be added.
+async function openBy(step, open) {
+  hush();
   try {
-    await called("send", ww.openEnterpriseChat({ userIds: [], externalUserIds: [externalUserId], groupName: "" }));
-    toast(words.opened[0]);
-  } catch (error) {
-    toast(error.detail || words.context[1]);
+    await ready();
+    await called(step, open());
+    if (step === "open") toast(words.opened[0]);
+  } catch (trouble) {
+    const known = trouble.step ? trouble : { step, detail: String(trouble) };
+    notice(known, () => (known.call === step ? openBy(step, open) : location.reload()));
   }
 }
+
+const chatWith = (id) => () => ww.openEnterpriseChat({ userIds: [], externalUserIds: [id], groupName: "" });
+const profileOf = (id) => () => ww.openUserProfile({ type: 2, userid: id });
 
 document.addEventListener("click", (event) => {
   const send = event.target.closest("[data-send]");
   if (send) sendBy(send);
   const chat = event.target.closest("[data-open-chat]");
-  if (chat) openChat(chat.dataset.openChat);
+  if (chat) openBy("open", chatWith(chat.dataset.openChat));
+  const person = event.target.closest("[data-open-profile]");
+  if (person) openBy("profile", profileOf(person.dataset.openProfile));
 });
+
+addEventListener("online", () => flushReports());
