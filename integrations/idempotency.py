@@ -2,11 +2,9 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, cast
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
@@ -15,10 +13,8 @@ from rest_framework.views import APIView
 
 from integrations.errors import ApiError
 from integrations.models import ApiKey, IdempotentRequest
-from tenants.isolation import each_tenant
 
 MAX_KEY = 128
-KEPT = timedelta(days=7)
 WRITES = ("post", "put", "patch", "delete")
 
 
@@ -60,11 +56,3 @@ def _once(request: Request, key: str, meant: bytes, write: Callable[[], Response
         record.status, record.answer = response.status_code, response.data
         record.save(update_fields=["status", "answer"])
         return response
-
-
-def forget_old_answers() -> int:
-    """In every tenant; how many were forgotten. After a week nobody repeats a request."""
-    forgotten: list[int] = []
-    before = timezone.now() - KEPT
-    each_tenant(lambda _: forgotten.append(IdempotentRequest.objects.filter(created_at__lt=before).delete()[0]))
-    return sum(forgotten)

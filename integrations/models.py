@@ -1,8 +1,12 @@
 """Keys of the Open API and the answers already given to repeated requests."""
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenants.isolation import each_tenant
 from tenants.models import TenantModel
 
 
@@ -24,6 +28,8 @@ class ApiKey(TenantModel):
 class IdempotentRequest(TenantModel):
     """The answer to a write that carried an Idempotency-Key: a repeat gets the same one."""
 
+    KEPT = timedelta(days=7)  # after a week nobody repeats a request
+
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=128)
     request_hash = models.BinaryField()
@@ -33,3 +39,11 @@ class IdempotentRequest(TenantModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="idempotent_request_once")]
+
+    @classmethod
+    def forget_old(cls) -> int:
+        """In every tenant; how many were forgotten."""
+        forgotten: list[int] = []
+        before = timezone.now() - cls.KEPT
+        each_tenant(lambda _: forgotten.append(cls.objects.filter(created_at__lt=before).delete()[0]))
+        return sum(forgotten)

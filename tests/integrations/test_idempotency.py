@@ -8,7 +8,6 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from integrations.idempotency import forget_old_answers
 from integrations.models import IdempotentRequest
 from tenants.models import OutgoingCall, Tenant
 from tests.integrations.caller import Caller
@@ -100,7 +99,7 @@ def test_answers_are_forgotten_after_a_week(api: Caller, customer: str, vip: str
     with acme:
         IdempotentRequest.objects.filter(key="old").update(created_at=timezone.now() - timedelta(days=8))
 
-    assert forget_old_answers() == 1
+    assert IdempotentRequest.forget_old() == 1
 
     with acme:
         assert [one.key for one in IdempotentRequest.objects.all()] == ["new"]
