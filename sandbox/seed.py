@@ -151,7 +151,8 @@ def make_customers(corp: Corp, count: int, now: int) -> None:
             follow = make_follow(corp, customer, staff, at, tags)
             customer.follows[staff.userid] = follow
             corp.books[staff.userid.lower()].append(follow)
-            at = min(now - 60, at + rng.randrange(3600, 3_000_000))
+            later, left = rng.randrange(3600, 3_000_000), now - 60 - at
+            at += later if later < left else later * left // 3_000_000
         corp.touch("customer", customer.external_userid)
 
 

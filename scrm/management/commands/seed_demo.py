@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from accounts.models import Operator
+from broadcasts.demo import seed_broadcasts
 from scrm.demo import SCHEMA, Demo
 from scrm.demo_profile import seed_profile
 from scrm.opening import create_operator
 from sop.demo import seed_sop
+from tagging.demo import seed_segments, seed_tagging
 from tenants.commands import Command as TenantsCommand
 from tenants.migrate import ensure_public
 from tenants.provision import Refused
@@ -31,10 +33,13 @@ class Command(TenantsCommand):
                 seed_profile()
                 demo.library()
                 seed_sop()
+                seed_segments()
+                seed_broadcasts()
                 demo.connect_callbacks(corp["corp_id"])
                 demo.archive(corp["corp_id"])
                 demo.toolbar(corp)
                 demo.codes(corp)
+                seed_tagging()
         except URLError as error:
             raise Refused(f"the sandbox at {settings.SANDBOX_URL} does not answer as expected: {error}") from error
         vendor(demo)
