@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tenants import due
@@ -93,3 +93,27 @@ def test_two_workers_share_the_rows_and_a_dead_one_leaves_his_to_the_other(acme:
         assert due.run_due(acme) == 5
     assert set(SEEN.values()) == {1}
     assert len(SEEN) == 10
+
+
+@pytest.mark.usefixtures("db_commits")
+def test_who_gives_up_what_a_worker_holds_does_not_wait_for_it(acme: Tenant) -> None:
+    """The worker may be waiting for rows of the one who gives it up: each would wait for the other."""
+    claimed, given_up = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with Tenant.objects.get(pk=acme.pk) as tenant, transaction.atomic():
+            assert [row.ref for row in due.claim(tenant)] == [1]
+            claimed.set()
+            assert given_up.wait(10)
+        connection.close()
+
+    with acme:
+        put(1)
+        put(2, minutes=5)
+        worker = threading.Thread(target=work)
+        worker.start()
+        assert claimed.wait(10)
+        assert due.drop("note", [1, 2]) == 1
+        given_up.set()
+        worker.join()
+        assert due.run_due(acme) == 1
