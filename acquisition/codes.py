@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -295,11 +295,21 @@ def _reason(call: OutgoingCall) -> str:
 # -- whom they bring ---------------------------------------------------------------------------------------------------
 
 
+_BY_CODE = """
+SELECT c.id, f.id FROM contacts_follow f JOIN acquisition_channelcode c ON c.state = f.state
+WHERE f.id = ANY(%s) AND f.state <> '' ORDER BY f.id
+"""
+
+
 def customers_came(follow_ids: Iterable[int]) -> None:
     """New friendships by way of a code get its tags and its stage, once each."""
-    came = Follow.objects.filter(pk__in=list(follow_ids)).exclude(state="")
-    codes = {code.state: code for code in ChannelCode.objects.filter(state__in=came.values("state"))}
-    follows = list(came.filter(state__in=codes).select_related("customer", "staff")) if codes else []
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_CODE, [list(follow_ids)])
+        by_code = cursor.fetchall()
+    if not by_code:
+        return
+    codes = {code.state: code for code in ChannelCode.objects.filter(pk__in={pk for pk, _follow in by_code})}
+    follows = list(Follow.objects.filter(pk__in=[pk for _code, pk in by_code]).select_related("customer", "staff"))
     for follow in follows:
         _mark(codes[follow.state], follow)
     for code in codes.values():

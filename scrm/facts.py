@@ -19,8 +19,12 @@ JUST_NOW = timedelta(minutes=5)
 def friends_came(follow_ids: list[int], source: str, **_: object) -> None:
     """New friendships, not those that a first sync finds."""
     if source != TimelineEntry.Source.SYNC:
-        rows = Follow.objects.filter(pk__in=follow_ids).values("pk", "staff_id", "state", "added_at")
-        rules.fire("added", map(triggers.added, rows.iterator()))
+        rules.fire("added", _added(follow_ids))
+
+
+def _added(follow_ids: list[int]) -> Iterator[Fact]:
+    for row in Follow.objects.filter(pk__in=follow_ids).values("pk", "staff_id", "state", "added_at"):
+        yield triggers.added(row)
 
 
 def stage_was_reached(customer_ids: list[int], stage_id: int | None, **_: object) -> None:

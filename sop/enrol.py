@@ -46,7 +46,10 @@ ON CONFLICT DO NOTHING RETURNING id, follow_id, anchor_at
 
 
 def running(*on: str) -> list[PlanVersion]:
-    """The newest published version of each plan that begins with one of these."""
+    """The newest published version of each plan that begins with one of these. Where there is none, which is so for
+    most news of most companies, that is all that is asked."""
+    if not Plan.objects.filter(enabled=True, archived_at=None, trigger__in=on).exists():
+        return []
     rows = PlanVersion.objects.filter(
         plan__enabled=True, plan__archived_at=None, plan__trigger__in=on, published_at__isnull=False
     )

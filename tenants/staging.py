@@ -78,20 +78,22 @@ def _field(value: object) -> str:
     if isinstance(value, bytes | memoryview):
         return "\\\\x" + bytes(value).hex()
     if isinstance(value, list):
-        return "{" + ",".join([_item(item) for item in value]) + "}"
+        return _array(value)
     return str(value)
 
 
-def _item(value: object) -> str:
-    """One of an array: a text is quoted for the array, and then for COPY."""
-    if isinstance(value, str):
-        return _field('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"')
-    return _field(value)
+def _array(value: list[Any]) -> str:
+    """Of numbers, or of texts, which are quoted for the array and then for COPY."""
+    if value and isinstance(value[0], str):
+        texts = ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in value]
+        return "{" + ",".join(map(_field, texts)) + "}"
+    return "{" + str(value)[1:-1] + "}"
 
 
 _FIELD_OF: dict[type, Callable[[Any], str]] = {
     bool: str,
     int: str,
     datetime: datetime.isoformat,
+    list: _array,
     NoneType: lambda _: "\\N",
 }
