@@ -7,8 +7,9 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import F, Field, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, Q, QuerySet, Value
 from django.db.models.expressions import OrderBy
+from django.db.models.lookups import GreaterThan, LessThan
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,20 @@ def ordering(name: str, descending: bool) -> OrderBy:
 
 
 def beyond(rows: QuerySet[Any], name: str, at: Cursor, descending: bool) -> Q:
-    """The rows past the cursor. Postgres sorts null as the largest value; `<=` first lets it walk the index."""
+    """The rows past the cursor. Postgres sorts null as the largest value. It walks an index for a pair that is compared
+    as one; of a pair spelled out it expects far too many rows near the end."""
     side = "lt" if descending else "gt"
     past_key = Q(**{f"pk__{side}": at.key})
     if at.value is None:
         nulls = Q(**{f"{name}__isnull": True}) & past_key
         return nulls | Q(**{f"{name}__isnull": False}) if descending else nulls
-    values = Q(**{f"{name}__{side}e": at.value}) & (Q(**{f"{name}__{side}": at.value}) | past_key)
+    compared = LessThan if descending else GreaterThan
+    values = Q(compared(_row(F(name), F("pk")), _row(Value(at.value), Value(at.key))))
     return values | Q(**{f"{name}__isnull": True}) if not descending and may_be_null(rows, name) else values
+
+
+def _row(*parts: Any) -> Func:
+    return Func(*parts, template="(%(expressions)s)", output_field=BooleanField())
 
 
 def read_cursor(rows: QuerySet[Any], order: str, text: str) -> Cursor | None:
