@@ -148,6 +148,7 @@ class Runner:
         child.tended = False
         while not ready():
             if not child.running:
+                self._drain([child])
                 raise Fault(f"{child.program.name} stopped while starting: {reason(child)}")
             if time.monotonic() > end:
                 raise Fault(f"{child.program.name} is not ready after {seconds:.0f} s: {reason(child)}")
