@@ -1,6 +1,11 @@
 """Workers and schedulers that are killed, over rows that fall due: each step once, none missed."""
 
+import os
+import signal
+import subprocess
+import sys
 import time as clock
+from collections.abc import Iterator
 from datetime import time, timedelta
 
 import pytest
@@ -8,15 +13,14 @@ from django.db import connection
 from django.utils import timezone
 
 from contacts.models import Follow
+from scrm.up.folder import ROOT
 from sop import enrol, plans, timing
 from sop.models import Plan, StaffTask, StepRun
 from tenants.models import DueRow, Tenant, Tick
-from tests.killable import Killable, killable
 from tests.pages_of_apps.company import Company
 from tests.sizes import in_two_sizes
 from tests.sop.conftest import step_of
 
-__all__ = ["killable"]
 pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.long]
 
 AWAKE = """
@@ -59,6 +63,39 @@ INSERT INTO contacts_follow (customer_id, staff_id, remark, description, remark_
     added_at, half, ended_by, raw_hash)
 SELECT c.id, %s, '', '', '', '', '', now(), false, '', '' FROM contacts_customer c
 """
+
+
+class Killable:
+    """Processes of one kind; the oldest dies, another takes its place."""
+
+    def __init__(self, script: str, count: int, **environment: str) -> None:
+        self.script = script
+        self.environment = os.environ | {"DJANGO_SETTINGS_MODULE": "scrm.settings"} | environment
+        self.running = [self._start() for _ in range(count)]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", self.script], cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL
+        )
+
+    def kill_one(self) -> None:
+        victim = self.running.pop(0)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait(10)
+        self.running.append(self._start())
+
+    def stop(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.fixture
+def killable() -> Iterator[list[Killable]]:
+    started: list[Killable] = []
+    yield started
+    for one in started:
+        one.stop()
 
 
 @pytest.fixture(autouse=True)
