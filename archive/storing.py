@@ -15,6 +15,7 @@ from archive.models import PullCursor
 from archive.people import People, Place, known, people_of, place_of
 from archive.signals import messages_arrived
 from contacts import bulk
+from tenants.db import commit_asynchronously
 from tenants.staging import one_writer, stage
 
 SUBJECT = "archive"
@@ -127,6 +128,7 @@ def payload_of(text: str) -> Payload | None:
 def store(outcomes: Sequence[Outcome]) -> None:
     """Messages that are there already change nothing, so a chunk may be stored again."""
     opened = [outcome for outcome in outcomes if outcome.payload is not None]
+    commit_asynchronously()
     with connection.cursor() as cursor:
         one_writer(cursor, SUBJECT)
         if opened:

@@ -11,6 +11,7 @@ from contacts.bulk.groups import GroupNews, write_groups
 from contacts.bulk.stays import GroupHeard
 from contacts.models import GroupChat, ListedPage
 from tenants.current import wecom_client
+from tenants.db import commit_asynchronously
 from tenants.jobs import JobRun
 from tenants.threads import side_by_side
 from wecom.client import WeComClient
@@ -50,6 +51,7 @@ def _write(
     at = timezone.now()
     news = list(_read(client, rows))
     with transaction.atomic():
+        commit_asynchronously()
         written = write_groups(news, at=at, source=source)
         if written.listed:
             ListedPage.objects.create(job_id=run.job.pk, of=ListedPage.Of.GROUPS, ids=written.listed)

@@ -15,6 +15,7 @@ from contacts import bulk
 from contacts.events import announce
 from contacts.models import ListedPage
 from tenants.current import wecom_client
+from tenants.db import commit_asynchronously
 from tenants.jobs import JobRun
 from tenants.models import Tenant
 from wecom.client import WeComClient
@@ -221,6 +222,7 @@ class Writer:
             self.progress.refused.extend(page.answer.unlicensed)
         self.held = []
         with transaction.atomic():
+            commit_asynchronously()
             written = bulk.write_told(told, at=at, source=self.source)
             if written.listed:
                 ListedPage.objects.create(job_id=self.run.job.pk, of=ListedPage.Of.FOLLOWS, ids=written.listed)

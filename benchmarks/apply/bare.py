@@ -88,18 +88,20 @@ def arrive(tenant_id: int) -> list[tuple[int, Any]]:
         return sorted(cursor.fetchall())
 
 
-def write(people: People, before: People | None, inbox: Sequence[tuple[int, Any]]) -> float:
-    """Seconds for all of them, the JSON made beforehand."""
+def write(people: People, before: People | None, inbox: Sequence[tuple[int, Any]]) -> tuple[float, float]:
+    """Seconds for all of them, the JSON made beforehand; and how many of them were commits."""
     said = [_said(*pair, before[place][1] if before else None) for place, pair in enumerate(people)]
     sets = [
         (json.dumps(said[start : start + BATCH]), inbox[start : start + BATCH]) for start in range(0, len(said), BATCH)
     ]
-    begun = time.perf_counter()
+    begun, waited = time.perf_counter(), 0.0
     for rows, events in sets:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_ROWS, [rows, str(time.time())])
             cursor.execute(_DONE, [events[0][1], [pk for pk, _ in events]])
-    return time.perf_counter() - begun
+            written = time.perf_counter()
+        waited += time.perf_counter() - written
+    return time.perf_counter() - begun, waited
 
 
 def _said(contact: Any, follow: Any, before: Any) -> dict[str, Any]:
