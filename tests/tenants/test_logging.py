@@ -7,8 +7,11 @@ import logging
 import pytest
 import structlog
 from django.conf import settings
+from hypothesis import given, strategies
+from hypothesis import settings as sized
 
-from tenants.logging import scrub, scrub_text
+from tenants.logging import HINTS, scrub, scrub_text
+from tenants.logging import TEXTS as PATTERNS
 
 S = "s3cr3tS3cr3tS3cr3tS3cr3t"
 TEXTS = [
@@ -63,6 +66,16 @@ FIELDS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_secret_in_a_text_is_hidden(text):
     assert S not in scrub_text(text)
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, _ in PATTERNS])
+def test_no_text_that_a_pattern_knows_is_passed_over(pattern):
+    @sized(max_examples=30, deadline=None)
+    @given(strategies.from_regex(pattern))
+    def is_looked_at(text):
+        assert any(hint in text.casefold() for hint in HINTS)
+
+    is_looked_at()
 
 
 @pytest.mark.parametrize("name", FIELDS)
