@@ -138,12 +138,12 @@ def store(outcomes: Sequence[Outcome]) -> None:
 
 
 def store_messages(cursor: Any, opened: Sequence[Outcome]) -> None:
-    payloads = [outcome.payload.value for outcome in opened if outcome.payload]
+    said = [(one.envelope, one.payload, people_of(one.payload.value)) for one in opened if one.payload]
     people = known(
-        (one for payload in payloads for one in people_of(payload)),
-        (kinds.word(payload.get("roomid")) for payload in payloads),
+        (one for _, _, ids in said for one in ids),
+        (kinds.word(payload.value.get("roomid")) for _, payload, _ in said),
     )
-    arrivals = [arrival_of(outcome.envelope, outcome.payload, people) for outcome in opened if outcome.payload]
+    arrivals = [arrival_of(envelope, payload, ids, people) for envelope, payload, ids in said]
     places = conversations.ensure(cursor, [one.place for one in arrivals])
     for one in arrivals:
         one.conversation = places[one.place.key].pk
@@ -177,9 +177,9 @@ def follow_up(cursor: Any, new: list[Arrival], places: dict[str, conversations.R
     transaction.on_commit(lambda: messages_arrived.send(None, message_ids=numbers), robust=True)
 
 
-def arrival_of(envelope: Sealed, payload: Payload, people: People) -> Arrival:
-    reading, place = kinds.read(payload.value), place_of(payload.value, people)
-    sender = next(iter(people_of(payload.value)), "")
+def arrival_of(envelope: Sealed, payload: Payload, ids: list[str], people: People) -> Arrival:
+    reading, place = kinds.read(payload.value), place_of(payload.value, ids, people)
+    sender = ids[0] if ids else ""
     outside = people.is_outside(sender)
     made = Arrival(envelope, payload, reading, place, sender, said_at(payload.value), outside)
     made.text, made.files = reading.text, list(reading.all_files())[:100]
