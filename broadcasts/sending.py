@@ -215,7 +215,8 @@ def asked(call: OutgoingCall) -> None:
     sender = BroadcastSender.objects.select_for_update().filter(pk=call.context["sender"]).first()
     if sender is None or sender.msgid:
         return
-    stopped = Broadcast.objects.filter(pk=sender.broadcast_id, state=State.STOPPED).exists()  # after the lock
+    state = Broadcast.objects.values_list("state", flat=True).get(pk=sender.broadcast_id)  # after the lock
+    stopped = state == State.STOPPED
     msgid = (call.result or {}).get("msgid") if call.state == OutgoingCall.State.OK else None
     if msgid:
         sender.state, sender.msgid, sender.reason = Step.CREATED, str(msgid), ""
@@ -223,8 +224,9 @@ def asked(call: OutgoingCall) -> None:
         sender.poll_at = sender.created_at + results.FIRST_LOOK
         sender.save(update_fields=["state", "msgid", "reason", "created_at", "poll_at"])
         results.note_refused(sender, (call.result or {}).get("fail_list") or [])
-        over = Broadcast.objects.filter(pk=sender.broadcast_id, state__in=[State.ENDED, State.FAILED])
-        over.update(state=State.SENDING, ended_at=None, reason="")  # a call that a person sent again after the end
+        if state in (State.ENDED, State.FAILED):  # a call that a person sent again after the end
+            over = Broadcast.objects.filter(pk=sender.broadcast_id, state=state)
+            over.update(state=State.SENDING, ended_at=None, reason="")
         if stopped:
             cancel(sender, by=call.requested_by)
     else:
