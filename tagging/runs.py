@@ -114,10 +114,6 @@ def cancel(run: TagRun, *, by: str) -> int:
     keys = [_key(run, follow) for follow in asked]
     for start in range(0, len(keys), WITHDRAWN):
         stopped += outbox.withdraw(keys[start : start + WITHDRAWN], by=by, reason=words)
-    parked = OutgoingCall.objects.filter(tenant=current_tenant(), idem_key__in=keys, state=OutgoingCall.State.PARKED)
-    for call in parked:
-        outbox.ignore(call, by, words)
-        stopped += 1
     return stopped
 
 

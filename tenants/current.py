@@ -5,14 +5,13 @@ from django.db import connection
 
 from tenants.isolation import require_tenant
 from tenants.keys import unseal
-from tenants.limits import GuardedClient, gate_for
+from tenants.limits import gate_for, watch_for
 from tenants.models import CorpApp, Credential, OutgoingCall, Tenant
 from tenants.tokens import PostgresTokens, token_key
 from wecom.client import AppCredentials, WeComClient
 from wecom.errors import WeComMisconfigured
 
 KINDS = {
-    "app": Credential.Kind.APP_SECRET,
     "contact": Credential.Kind.CONTACT_SECRET,
     "archive": Credential.Kind.ARCHIVE_SECRET,
 }
@@ -46,18 +45,19 @@ def client_for(
     app: CorpApp, secret: str = "app", *, priority: int = OutgoingCall.Priority.SYNC, insist: bool = False
 ) -> WeComClient:
     """A client of this app; without a contact secret of its own (WeCom gives none since 2023-12) the app's is used."""
-    credential = newest_credential(app, KINDS[secret]) or newest_credential(app, Credential.Kind.APP_SECRET)
+    kinds = [kind for kind in (KINDS.get(secret), app.own_secret) if kind is not None]
+    credential = next((found for kind in kinds if (found := newest_credential(app, kind)) is not None), None)
     if credential is None:
         raise WeComMisconfigured(41004, "no secret is stored", "gettoken")
     plain = unseal(app.tenant_id, credential_name(credential), bytes(credential.sealed)).decode()
-    client = GuardedClient(
+    return WeComClient(
         AppCredentials(token_key(app.pk, credential.kind), app.corp_id, plain),
         PostgresTokens(app, credential.kind, insist=insist),
         base_url=settings.WECOM_API_BASE,
         gate=gate_for(app, priority),
+        watch=watch_for(app, priority),
         trusted_hosts=frozenset(getattr(settings, "WECOM_TRUSTED_HOSTS", ())),
     )
-    return client.watch(app, priority)
 
 
 def newest_credential(app: CorpApp, kind: str) -> Credential | None:

@@ -1,16 +1,19 @@
 """Every call of the product to WeCom passes here: the breaker may hold it back, the budget may make it wait."""
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import DatabaseError, InterfaceError
 
 from tenants import breaker, budgets
 from tenants.models import ApiBreaker, CorpApp, OutgoingCall
-from wecom.client import WeComClient
-from wecom.endpoints import Endpoint
 from wecom.errors import WeComBusy, WeComError, WeComRateLimited, WeComUnavailable, WeComUnknown
-from wecom.exchange import Exchange
-from wecom.media import Upload
+from wecom.exchange import Body, Watch
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = {OutgoingCall.Priority.WELCOME: 3.0, OutgoingCall.Priority.INTERACTIVE: 2.0}
 BULK_PATIENCE = 5.0
@@ -59,41 +62,35 @@ def gate_for(app: CorpApp, priority: int, *, patience: float | None = None) -> C
     return gate
 
 
-class GuardedClient(WeComClient):
-    """A client whose failures open the breaker of the API and whose successes close it."""
+def watch_for(app: CorpApp, priority: int) -> Watch:
+    """What stands around each call of a client: failures open the breaker of the API, successes close it."""
 
-    def watch(self, app: CorpApp, priority: int) -> "GuardedClient":
-        self._exchange = GuardedExchange(self._exchange, app, priority)
-        return self
-
-
-class GuardedExchange(Exchange):
-    """The exchange of a client, with the breaker told how each call ended."""
-
-    def __init__(self, inner: Exchange, app: CorpApp, priority: int) -> None:
-        self.__dict__.update(inner.__dict__)
-        self._guarded = app
-        self._priority = priority
-
-    def perform(
-        self,
-        endpoint: Endpoint,
-        params: Mapping[str, object] | None = None,
-        body: Mapping[str, Any] | Upload | None = None,
-        timeout: float | None = None,
-    ) -> dict[str, Any]:
-        refuse_resting(self._guarded, endpoint.api, self._priority)  # once a call: a renewed token is the same probe
-        if endpoint.api == "message/send" and isinstance(body, Mapping):
-            refuse_flood(self._guarded, body)
+    @contextmanager
+    def watched(api: str, body: Body) -> Iterator[None]:
+        refuse_resting(app, api, priority)  # once a call: a renewed token is the same probe
+        if api == "message/send" and isinstance(body, Mapping):
+            refuse_flood(app, body)
         try:
-            answer = super().perform(endpoint, params, body, timeout)
+            yield
         except HeldBack:
             raise
         except WeComError as error:
-            note_failure(self._guarded, error)
+            with by_the_way():
+                note_failure(app, error)
             raise
-        breaker.close(self._guarded, endpoint.api)
-        return answer
+        with by_the_way():
+            breaker.close(app, api)
+
+    return watched
+
+
+@contextmanager
+def by_the_way() -> Iterator[None]:
+    """Postgres that is away must not hide how the call ended: a create would pass for never made, and be repeated."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("how a call to WeCom ended was not noted at its breaker: %s", str(error).strip()[:200])
 
 
 def note_failure(app: CorpApp, error: WeComError) -> None:

@@ -97,16 +97,18 @@ WITH chosen AS (
       AND (deadline IS NULL OR deadline > statement_timestamp())
 )
 UPDATE public.tenants_outgoingcall AS call
-SET state = 'pending', attempts = 0, finished_at = NULL, note = %(note)s,
+SET state = CASE WHEN call.state = 'unknown' AND call.api = ANY(%(looked_up)s) THEN 'unknown' ELSE 'pending' END,
+    attempts = 0, finished_at = NULL, note = %(note)s,
     due_at = statement_timestamp() + make_interval(secs => chosen.place / %(rate)s)
 FROM chosen WHERE call.id = chosen.id AND call.state = ANY(%(states)s)
-RETURNING call.priority
+RETURNING call.priority, call.state
 """
 RETRIABLE = frozenset({State.DEAD, State.EXPIRED, State.PARKED, State.UNKNOWN, State.IGNORED})
 
 
 def retry(call: OutgoingCall, by: str) -> OutgoingCall:
-    """Send it again, by someone's decision; the key stays, so nothing is done twice by us."""
+    """Send it again, by someone's decision; the key stays, so nothing is done twice by us. A create whose answer was
+    lost is looked up at once, and sent again where it was not done."""
     return _retry(call.pk, by)
 
 
@@ -116,15 +118,21 @@ def retry_many(calls: Iterable[OutgoingCall], by: str) -> int:
         "ids": [call.pk for call in calls],
         "tenant": current_tenant().pk,
         "states": [str(state) for state in RETRIABLE],
+        "looked_up": list(RECONCILERS),
         "rate": float(RETRIED_PER_SECOND),
         "note": f"retry by {by}"[:200],
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(RETRY_MANY, values)
-        priorities = [row[0] for row in cursor.fetchall()]
-        for priority in set(priorities):
-            wake(priority)
-    return len(priorities)
+        rows = cursor.fetchall()
+        for priority, state in set(rows):
+            wake(lane_of(priority, state))
+    return len(rows)
+
+
+def lane_of(priority: int, state: str) -> int:
+    """What is looked up first is the bulk lane's."""
+    return max(priority, Priority.NOTICE) if state == State.UNKNOWN else priority
 
 
 def _retry(pk: int, by: str) -> OutgoingCall:
@@ -134,10 +142,12 @@ def _retry(pk: int, by: str) -> OutgoingCall:
             raise NotAllowed(f"a call that is {call.state} is not sent again")
         if call.deadline is not None and call.deadline <= timezone.now():
             raise NotAllowed("the time to send it is over")
-        call.state, call.attempts, call.due_at, call.finished_at = State.PENDING, 0, timezone.now(), None
+        if call.state != State.UNKNOWN or call.api not in RECONCILERS:
+            call.state = State.PENDING
+        call.attempts, call.due_at, call.finished_at = 0, timezone.now(), None
         call.note = f"retry by {by}"[:200]
         call.save(update_fields=["state", "attempts", "due_at", "finished_at", "note"])
-        wake(call.priority)
+        wake(lane_of(call.priority, call.state))
     return call
 
 
@@ -158,8 +168,10 @@ def ignore(call: OutgoingCall, by: str, reason: str) -> OutgoingCall:
 
 @transaction.atomic
 def withdraw(keys: Iterable[str], *, by: str, reason: str) -> int:
-    """Take back what nobody has begun to send; its owner is told, as of any end. What is under way is left alone."""
-    rows = OutgoingCall.objects.filter(tenant=current_tenant(), idem_key__in=list(keys), state=State.PENDING)
+    """Take back what nobody has begun to send, or what waits for a repair; its owner is told, as of any end. What is
+    under way is left alone."""
+    waiting = (State.PENDING, State.PARKED)
+    rows = OutgoingCall.objects.filter(tenant=current_tenant(), idem_key__in=list(keys), state__in=waiting)
     calls = list(rows.select_for_update(skip_locked=True))
     for call in calls:
         call.state, call.finished_at, call.note = State.IGNORED, timezone.now(), f"withdrawn by {by}: {reason}"[:200]

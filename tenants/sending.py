@@ -21,7 +21,7 @@ from tenants.locks import alone_with
 from tenants.models import OutgoingCall, Tenant
 from tenants.outcomes import MENDERS, RECONCILERS, Verdict, body_name, body_of, settle
 from wecom.endpoints import Kind, endpoint_of
-from wecom.errors import WeComError
+from wecom.errors import WeComError, WeComUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,10 @@ WHERE id = (
     ORDER BY c.priority, c.due_at, c.id LIMIT 1
     FOR UPDATE OF c SKIP LOCKED)
 RETURNING id
+"""
+HOLD = """
+UPDATE public.tenants_outgoingcall SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE id = %(id)s AND state = 'leased' AND leased_until = %(until)s RETURNING leased_until
 """
 CLAIM_UNKNOWN = """
 UPDATE public.tenants_outgoingcall SET leased_until = statement_timestamp() + make_interval(secs => %(lease)s)
@@ -200,6 +204,7 @@ def _ask(call: OutgoingCall, now: datetime) -> dict[str, object]:
         if mended is None:
             raise
         keep_body(call, mended)
+        hold(call)
         return client.call(call.api, mended, timeout=timeout)
 
 
@@ -207,6 +212,17 @@ def keep_body(call: OutgoingCall, body: dict[str, Any]) -> None:
     """What is sent from now on is what the row says."""
     call.body = seal(call.tenant_id, body_name(call), json.dumps(body, ensure_ascii=False))
     OutgoingCall.objects.filter(pk=call.pk).update(body=call.body)
+
+
+def hold(call: OutgoingCall) -> None:
+    """Mending took its time, files may have been sent: the lease begins anew, unless somebody took the call over."""
+    lease = LEASE_SECONDS if call.deadline is None else URGENT_LEASE_SECONDS
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, {"id": call.pk, "until": call.leased_until, "lease": lease})
+        row = cursor.fetchone()
+    if row is None:
+        raise WeComUnavailable(0, "the lease was over before the call was mended", call.api)
+    call.leased_until = row[0]
 
 
 def look_up(call: OutgoingCall) -> None:

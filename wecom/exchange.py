@@ -1,6 +1,7 @@
 """One call to WeCom from request to typed result: token, gate, wire, answer, error table."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,8 +18,9 @@ from wecom.wire import TOTAL_SECONDS, Answer, Wire, WireFault
 Gate = Callable[[str], object]
 """Called with the API's name before each request; waits for the budget or raises WeComRateLimited or WeComBusy."""
 
-Watch = Callable[[str, WeComError | None], object]
-"""Told after each call its API's name and how it ended: None when WeCom said ok. For breakers and health pages."""
+Body = Mapping[str, Any] | Upload | None
+Watch = Callable[[str, Body], AbstractContextManager[object]]
+"""Entered around each call with its API's name and body: may refuse it, and sees what it raises. For breakers."""
 
 _GETTOKEN_SECONDS = 15.0
 _MAX_MESSAGE = 500
@@ -45,25 +47,19 @@ class Exchange:
         self,
         endpoint: Endpoint,
         params: Mapping[str, object] | None = None,
-        body: Mapping[str, Any] | Upload | None = None,
+        body: Body = None,
         timeout: float | None = None,
     ) -> dict[str, Any]:
         """The answer of WeCom with errcode 0; anything else is raised as its error."""
-        try:
+        with nullcontext() if self._watch is None else self._watch(endpoint.api, body):
             answer = self._performed(endpoint, params or {}, body, timeout)
-        except WeComError as error:
-            if self._watch is not None:
-                self._watch(endpoint.api, error)
-            raise
-        if self._watch is not None:
-            self._watch(endpoint.api, None)
-        return answer
+        return answer  # noqa: RET504 - a watch may swallow, as far as types know
 
     def _performed(
         self,
         endpoint: Endpoint,
         params: Mapping[str, object],
-        body: Mapping[str, Any] | Upload | None,
+        body: Body,
         timeout: float | None,
     ) -> dict[str, Any]:
         token = self._tokens.current()
@@ -86,7 +82,7 @@ class Exchange:
         self,
         endpoint: Endpoint,
         params: Mapping[str, object],
-        body: Mapping[str, Any] | Upload | None,
+        body: Body,
         token: str,
         timeout: float | None,
     ) -> dict[str, Any]:

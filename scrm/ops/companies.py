@@ -136,7 +136,7 @@ def secret_field(label: Any) -> forms.CharField:
 
 
 class AppForm(forms.ModelForm):
-    new_app_secret = secret_field(_("新的应用 Secret"))
+    new_app_secret = secret_field(_("新的应用 Secret（服务商授权：永久授权码）"))
     new_contact_secret = secret_field(_("新的客户联系 Secret"))
 
     class Meta:
@@ -164,7 +164,7 @@ class AppPage(VendorPage):
 
     def save_model(self, request: HttpRequest, obj: CorpApp, form: Any, change: bool) -> None:
         secrets = {
-            Credential.Kind.APP_SECRET: form.cleaned_data["new_app_secret"],
+            obj.own_secret or Credential.Kind.PERMANENT_CODE: form.cleaned_data["new_app_secret"],
             Credential.Kind.CONTACT_SECRET: form.cleaned_data["new_contact_secret"],
         }
         with transaction.atomic():

@@ -57,6 +57,14 @@ class CorpApp(models.Model):
         """Ids of customers and staff are unique only within this space (wecom-api: id encryption for providers)."""
         return "corp" if self.lane == self.Lane.SELF_BUILT else "vendor"
 
+    @property
+    def own_secret(self) -> "Credential.Kind | None":
+        """What gettoken takes: of an app made from a template (代开发) its permanent code is the secret (wecom-api.md
+        3.2). The tokens of other suites are made from a suite ticket, which nobody keeps yet."""
+        if self.lane == self.Lane.SELF_BUILT:
+            return Credential.Kind.APP_SECRET
+        return Credential.Kind.PERMANENT_CODE if self.suite_id.startswith("dk") else None
+
 
 class Credential(models.Model):
     """A secret of an app. Old versions stay: an archive key decrypts the messages of its time."""
@@ -93,6 +101,9 @@ class Receiver(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("回调接收")
+
+    def __str__(self) -> str:
+        return str(self.public_id)
 
 
 class ReceiverKey(models.Model):

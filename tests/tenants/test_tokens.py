@@ -9,6 +9,8 @@ from django.db import connection
 from tenants import tokens
 from tenants.current import client_for, wecom_client
 from tenants.models import AccessToken, CorpApp, Credential, Tenant
+from tenants.provision import store_secret
+from tests.cast import ACME
 from tests.sandbox_server import Sandbox, forget
 from wecom.errors import WeComError, WeComMisconfigured, WeComUnavailable
 
@@ -32,6 +34,21 @@ def test_without_a_contact_secret_the_apps_is_used(sandbox: Sandbox, in_acme: Te
     Credential.objects.filter(kind=Credential.Kind.CONTACT_SECRET).delete()
     assert wecom_client("contact").follow_user_list()
     assert AccessToken.objects.get().kind == Credential.Kind.APP_SECRET
+
+
+def test_the_permanent_code_of_a_template_is_its_secret(sandbox: Sandbox, in_acme: Tenant) -> None:
+    """代开发 (wecom-api.md 3.2). A suite's code is never shown to gettoken: that would count as a wrong secret."""
+    app = CorpApp.objects.get(tenant=in_acme)
+    Credential.objects.filter(app=app).delete()
+    store_secret(app, Credential.Kind.PERMANENT_CODE, ACME.wecom.agent_secret)
+    apps = CorpApp.objects.filter(pk=app.pk)
+    apps.update(lane=CorpApp.Lane.PROVIDER, suite_id="ww9a8b7c6d5e4f3021")
+    with pytest.raises(WeComMisconfigured, match="no secret is stored"):
+        wecom_client("app")
+    apps.update(suite_id="dk0a1b2c3d4e5f6071")
+    assert wecom_client("app").departments()
+    assert gettokens(sandbox) == 1
+    assert AccessToken.objects.get().kind == Credential.Kind.PERMANENT_CODE
 
 
 def test_a_token_that_wecom_took_back_is_renewed_once(sandbox: Sandbox, in_acme: Tenant) -> None:

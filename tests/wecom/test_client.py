@@ -1,5 +1,6 @@
 """What each call sends and what it makes of the answer, over real HTTP."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -304,10 +305,20 @@ def test_a_budget_is_asked_before_each_request(qyapi):
     assert asked == ["gettoken", "user/get"]
 
 
-def test_a_watcher_is_told_how_each_call_ended(qyapi):
+def test_a_watcher_stands_around_each_call(qyapi):
     told = []
+
+    @contextmanager
+    def watched(api, body):
+        try:
+            yield
+        except WeComRateLimited as error:
+            told.append((api, type(error)))
+            raise
+        told.append((api, type(None)))
+
     qyapi.answers["user/get"] = {"errcode": 45009, "errmsg": "api freq out of limit"}
-    client = qyapi.client(watch=lambda api, error: told.append((api, type(error))))
+    client = qyapi.client(watch=watched)
 
     client.follow_user_list()
     with pytest.raises(WeComRateLimited):
