@@ -77,7 +77,8 @@ def make(run: JobRun) -> None:
 
 
 def pieces(rows: QuerySet[ArchivedMessage], run: JobRun) -> Iterator[list[showing.Line]]:
-    """Oldest first, as it was said; kept alive between two pieces, not cut into slices."""
+    """Oldest first, as it was said; kept alive between two pieces, not cut into slices. Begun again, the job has come
+    further only where it is past the place of before."""
     last: ArchivedMessage | None = None
     done = 0
     while done < MOST:
@@ -87,7 +88,9 @@ def pieces(rows: QuerySet[ArchivedMessage], run: JobRun) -> Iterator[list[showin
             return
         yield showing.lines(found)
         last, done = found[-1], done + len(found)
-        run.save(done=done)
+        run.heartbeat()
+        if done > run.job.done:
+            run.save(done=done)
 
 
 def mark_of(row: TalkExport) -> str:

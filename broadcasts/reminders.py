@@ -4,7 +4,7 @@ By a press of an operator, or by itself some hours after a member was asked: onc
 """
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from broadcasts.models import Broadcast, BroadcastSender
+from members import quiet
 from tenants import due, outbox
 from tenants.faults import words_for
 from tenants.jobs import JobRun, start
@@ -24,7 +25,6 @@ DUE = "broadcast.remind"
 MOST, WITHIN = 3, timedelta(hours=24)
 PAUSE = timedelta(minutes=10)  # two people who press the button mean one reminder
 POSTED = 100
-QUIET_FROM, QUIET_TO = time(22), time(8)
 AGAIN = timedelta(hours=24)
 TOGETHER = timedelta(minutes=10)
 """Staff are asked one after the other: so far apart are the looks at them."""
@@ -100,7 +100,8 @@ def reminded(call: OutgoingCall) -> None:
 def watch(broadcast: Broadcast) -> None:
     """Staff were asked just now: see after some hours who has not sent it."""
     if broadcast.remind_after:
-        due.put(DUE, {broadcast.pk: awake(timezone.now() + timedelta(hours=broadcast.remind_after) + TOGETHER)})
+        at = timezone.now() + timedelta(hours=broadcast.remind_after) + TOGETHER
+        due.put(DUE, {broadcast.pk: quiet.awake(at, timezone.get_current_timezone())})
 
 
 def forgotten(broadcast: Broadcast) -> QuerySet[BroadcastSender]:
@@ -113,13 +114,13 @@ def forgotten(broadcast: Broadcast) -> QuerySet[BroadcastSender]:
 
 def fall_due(refs: Iterable[int]) -> None:
     """The handler of the due index."""
-    now = timezone.now()
+    now, zone = timezone.now(), timezone.get_current_timezone()
     rows = Broadcast.objects.filter(pk__in=refs, state=Broadcast.State.SENDING).exclude(remind_after=None)
     for broadcast in rows:
         waiting = broadcast.senders.filter(state__in=[Step.PLANNED, Step.ASKED, Step.UNKNOWN, Step.CREATED])
         if not waiting.exists() or (broadcast.sent_at is not None and now - broadcast.sent_at > GIVEN_UP):
             continue
-        if awake(now) == now and forgotten(broadcast).exists():
+        if not quiet.is_quiet(now, zone) and forgotten(broadcast).exists():
             start(JOB, "schedule", {"broadcast": broadcast.pk, "by_itself": True}, subject=str(broadcast.pk))
         due.put(DUE, {broadcast.pk: _next_look(broadcast, now)})
 
@@ -130,13 +131,5 @@ def _next_look(broadcast: Broadcast, now: datetime) -> datetime:
     asked = broadcast.senders.filter(state=Step.CREATED).values_list("created_at", "reminded_at")
     moments = [max(at + pause, (told or at) + AGAIN) if told else at + pause for at, told in asked if at is not None]
     later = [moment for moment in moments if moment > now]
-    return awake(max(min(later, default=now + AGAIN), now + TOGETHER))
-
-
-def awake(moment: datetime) -> datetime:
-    """The moment itself, or the end of the quiet hours in which it lies."""
-    local = timezone.localtime(moment)
-    if QUIET_TO <= local.time() < QUIET_FROM:
-        return moment
-    day = local.date() + timedelta(days=1) if local.time() >= QUIET_FROM else local.date()
-    return datetime.combine(day, QUIET_TO, local.tzinfo)
+    at = max(min(later, default=now + AGAIN), now + TOGETHER)
+    return quiet.awake(at, timezone.get_current_timezone())

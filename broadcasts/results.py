@@ -17,7 +17,7 @@ from contacts.models import TimelineEntry
 from tenants import due
 from tenants.current import wecom_client
 from tenants.jobs import JobRun, start
-from tenants.models import OutgoingCall
+from tenants.models import Job, OutgoingCall
 from tenants.staging import stage
 from tenants.threads import side_by_side
 from wecom.client import WeComClient
@@ -87,8 +87,10 @@ def look_soon(pk: int) -> None:
 
 
 def fall_due(refs: list[int]) -> None:
+    """The handler of the due index. A job that runs by now may have had its last look: it is asked for again soon."""
     for pk in refs:
-        start(JOB, "schedule", {"broadcast": pk}, subject=str(pk))
+        if start(JOB, "schedule", {"broadcast": pk}, subject=str(pk)).state == Job.State.RUNNING:
+            look_soon(pk)
 
 
 def look_now(broadcast: Broadcast, *, by: str) -> None:

@@ -1,6 +1,7 @@
 """A broadcast on its way: sent or put off, planned, and each staff member's call posted to the outbox."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -17,7 +18,7 @@ from content.messages import MediaNotReady
 from tenants import due, outbox
 from tenants.faults import words_for
 from tenants.jobs import JobRun, start
-from tenants.models import OutgoingCall
+from tenants.models import Job, OutgoingCall
 from wecom.errors import WeComUnavailable
 
 State, Kind = Broadcast.State, Broadcast.Kind
@@ -26,6 +27,7 @@ API = "externalcontact/add_msg_template"
 CANCEL = "externalcontact/cancel_groupmsg_send"
 JOB, DUE = "broadcast", "broadcast.send"
 PURPOSE = "broadcast"
+LOOKED_AFTER = timedelta(seconds=20)
 POSTED = 40  # calls in one transaction
 MEDIA_TRIES = 20  # some seconds apart: a file that does not lie at WeCom after minutes is refused there
 USES = {Kind.CUSTOMERS: "mass", Kind.GROUPS: "group_mass"}
@@ -81,10 +83,16 @@ def send(broadcast: Broadcast, *, by: str, scope: list[int] | None, promised: di
 
 
 def fall_due(refs: list[int]) -> None:
-    """The time has come: `tenants.due` calls it in the transaction that takes its rows away."""
-    for row in Broadcast.objects.filter(pk__in=refs, state=State.SCHEDULED).select_for_update(
-        no_key=True, of=("self",)
-    ):
+    """The time has come: `tenants.due` calls it in the transaction that takes its rows away. Or some of the staff are
+    to be asked again, and the job was just ending when that was said."""
+    rows = Broadcast.objects.filter(pk__in=refs, state__in=[State.SCHEDULED, State.SENDING])
+    for row in rows.select_for_update(no_key=True, of=("self",)):
+        if row.state == State.SENDING:
+            ask_planned(row, by="schedule")
+            continue
+        if row.send_at is not None and row.send_at > timezone.now():  # put off while its row was being taken
+            due.put(DUE, {row.pk: row.send_at})
+            continue
         row.tree, row.sent_at, row.state = audience.tree_of(row), timezone.now(), State.PLANNING
         row.save(update_fields=["tree", "sent_at", "state"])
         start(JOB, row.created_by, {"broadcast": row.pk}, subject=str(row.pk))
@@ -309,10 +317,17 @@ def retry(broadcast: Broadcast, *, by: str) -> int:
     if again or never:
         row.state, row.ended_at, row.reason = State.SENDING, None, ""
         row.save(update_fields=["state", "ended_at", "reason"])
-    if never:
-        start(JOB, by, {"broadcast": row.pk}, subject=str(row.pk))
+    ask_planned(row, by=by)
     broadcast.refresh_from_db()
     return len(again) + len(never)
+
+
+def ask_planned(broadcast: Broadcast, *, by: str) -> None:
+    """A job that runs by now may have had its last look: who is left then is seen to soon."""
+    if broadcast.senders.filter(state=Step.PLANNED).exists():
+        job = start(JOB, by, {"broadcast": broadcast.pk}, subject=str(broadcast.pk))
+        if job.state == Job.State.RUNNING:
+            due.put(DUE, {broadcast.pk: timezone.now() + LOOKED_AFTER})
 
 
 def waiting_for(broadcast: Broadcast) -> int:

@@ -113,7 +113,10 @@ def recover() -> int:
     folder = Path(settings.WECOM_SPOOL_DIR)
     try:
         for path in sorted(folder.glob("*.spool")) if folder.is_dir() else []:
-            stored += _recover_file(path, inserter)
+            try:
+                stored += _recover_file(path, inserter)
+            except OSError:  # it harms neither the files after it nor whoever polls
+                log.exception("spool file cannot be drained", file=path.name)
     finally:
         inserter.close()
     return stored

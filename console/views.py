@@ -18,6 +18,7 @@ from console.lists import Column, Empty, Filters, ListPage
 from console.models import AuditEntry
 from console.shell import SEARCHES, Hit, rail
 from console.words import ACTIONS, action_words
+from tenants.jobs import cancel
 from tenants.models import Job
 
 HITS = 5
@@ -81,10 +82,10 @@ AUDIT_LOG = ListPage(
     title=_("审计日志"),
     help=_("谁在什么时候做了什么。记录不能修改或删除。"),
     columns=(
-        Column(_("时间"), sort="at", kind="time"),
+        Column(_("时间"), sort="at", kind="time wide"),
         Column(_("操作人")),
         Column(_("操作")),
-        Column(_("对象")),
+        Column(_("对象"), kind="wide"),
         Column(_("详情"), kind="wide"),
         Column(_("来源 IP"), kind="wide"),
     ),
@@ -117,7 +118,7 @@ def cancel_job(request: HttpRequest, key: int) -> HttpResponse:
     """Asks the job to stop at its next checkpoint; what it has done stays."""
     found = get_object_or_404(Job, pk=key, tenant=request.tenant)
     if found.state in jobs.OPEN and not found.cancel_requested:
-        found.cancel_requested = True
-        found.save(update_fields=["cancel_requested"])
+        cancel(found, by=request.user.get_username())
         audit.record(request, "job.cancel", f"{found.kind} #{found.pk}")
+        found.refresh_from_db()
     return render(request, "console/kit/job.html", jobs.told(found))

@@ -90,8 +90,14 @@ class JobRun:
         stage: str | None = None,
         **counts: int,
     ) -> None:
-        """Record how far the job has come. Call it in the transaction of the rows it speaks of; counts are added up."""
+        """Record how far the job has come. Call it in the transaction of the rows it speaks of; counts are added up.
+
+        Attempts are counted anew from here on where it came further: one that only says where it begins would else
+        fail and begin for ever.
+        """
         job = self.job
+        further = checkpoint is not None and checkpoint != job.checkpoint
+        further = further or (done is not None and done > job.done) or any(counts.values())
         if checkpoint is not None:
             job.checkpoint = checkpoint
         if done is not None:
@@ -102,14 +108,15 @@ class JobRun:
             job.stage = stage[:64]
         for name, number in counts.items():
             job.counts[name] = job.counts.get(name, 0) + number
-        job.attempts = 0
+        if further:
+            job.attempts = 0
         self._update(
             checkpoint=job.checkpoint,
             done=job.done,
             total=job.total,
             stage=job.stage,
             counts=job.counts,
-            attempts=0,
+            attempts=job.attempts,
             heartbeat_at=timezone.now(),
         )
         self._beat_at = time.monotonic()
@@ -146,7 +153,10 @@ def start(
                 due_at=timezone.now() + delay,
             )
     except IntegrityError:
-        job = Job.objects.get(tenant=tenant, kind=kind, subject=subject, state__in=OPEN)
+        there = Job.objects.filter(tenant=tenant, kind=kind, subject=subject, state__in=OPEN).first()
+        if there is None:  # it ended in between
+            return start(kind, by, params, subject=subject, delay=delay)
+        job = there
     if not delay:  # else the poller finds it when it is due
         enqueue(work, job_id=job.pk)
     return job

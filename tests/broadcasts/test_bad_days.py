@@ -2,7 +2,7 @@
 
 import contextlib
 import random
-from datetime import datetime, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from contacts import bulk
 from contacts.models import Customer, Follow
 from content import media
 from content.models import MediaId
+from members import quiet
 from members.models import Staff
 from tenants import due, outbox
 from tenants.jobs import run_slice, run_to_end, start
@@ -310,7 +311,8 @@ def test_staff_are_reminded_three_times_a_day_at_most(office: Office, sandbox: S
 def test_who_has_not_sent_it_is_reminded_by_itself_once_a_day_and_not_at_night(
     office: Office, sandbox: Sandbox, in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reminders, "awake", lambda moment: moment)  # the hour at which this test runs
+    monkeypatch.setattr(quiet, "FROM", time.max)  # the hour at which this test runs
+    monkeypatch.setattr(quiet, "TO", time.min)
     draft = office.send(office.draft(remind_after=4))
     due_at = DueRow.objects.get(kind=reminders.DUE, ref=draft.pk).due_at
     assert timedelta(hours=4) < due_at - timezone.now() < timedelta(hours=5)
@@ -329,9 +331,9 @@ def test_who_has_not_sent_it_is_reminded_by_itself_once_a_day_and_not_at_night(
         return len(sandbox.effects("mass_reminder"))
 
     assert some_hours_later(3) == 0
-    monkeypatch.setattr(reminders, "awake", lambda moment: moment + timedelta(hours=9))  # it is night
+    monkeypatch.setattr(quiet, "FROM", time.min)  # it is night
     assert some_hours_later(5) == 0
-    monkeypatch.setattr(reminders, "awake", lambda moment: moment)
+    monkeypatch.setattr(quiet, "FROM", time.max)
     assert some_hours_later(5) == waiting.count() == draft.senders.count() - 1
     assert some_hours_later(9) == waiting.count()  # told today
     waiting.update(reminded_at=timezone.now() - timedelta(hours=25))
@@ -340,16 +342,6 @@ def test_who_has_not_sent_it_is_reminded_by_itself_once_a_day_and_not_at_night(
     waiting.update(reminded_at=timezone.now() - timedelta(hours=25))
     assert some_hours_later(200) == 2 * waiting.count()
     assert not DueRow.objects.filter(kind=reminders.DUE).exists()
-
-
-@pytest.mark.parametrize(
-    ("at", "then"), [("21:59", "21:59"), ("22:00", "08:00"), ("02:30", "08:00"), ("08:00", "08:00")]
-)
-def test_the_quiet_hours_end_at_eight(at: str, then: str) -> None:
-    hour, minute = map(int, at.split(":"))
-    moment = datetime(2026, 12, 5, hour, minute, tzinfo=timezone.get_current_timezone())
-    woken = timezone.localtime(reminders.awake(moment))
-    assert f"{woken:%H:%M}" == then and timedelta(0) <= woken - moment < timedelta(hours=11)
 
 
 def test_stopped_nobody_else_gets_it(office: Office, sandbox: Sandbox) -> None:
@@ -367,10 +359,12 @@ def test_stopped_nobody_else_gets_it(office: Office, sandbox: Sandbox) -> None:
     )
 
 
-def test_stopped_while_it_is_posted_what_was_not_sent_is_taken_back(office: Office) -> None:
+@pytest.mark.parametrize("waits_for", ["pending", "parked"])
+def test_stopped_while_it_is_posted_what_was_not_sent_is_taken_back(office: Office, waits_for: str) -> None:
     draft = office.draft()
     sending.send(draft, by="lin", scope=None)
     run_to_end(Job.objects.get(kind=sending.JOB))
+    OutgoingCall.objects.filter(purpose="broadcast").update(state=waits_for)
     draft.refresh_from_db()
     sending.stop(draft, by="lin")
     office.deliver()
@@ -379,6 +373,29 @@ def test_stopped_while_it_is_posted_what_was_not_sent_is_taken_back(office: Offi
     assert set(OutgoingCall.objects.filter(purpose="broadcast").values_list("state", flat=True)) == {"ignored"}
     office.look(draft)
     assert draft.ended_at is not None
+
+
+def test_who_is_to_be_asked_again_while_the_job_ends_is_asked(office: Office, acme: Tenant) -> None:
+    draft = office.send(office.draft())
+    job = sending.start(sending.JOB, "lin", {"broadcast": draft.pk}, subject=str(draft.pk))
+    Job.objects.filter(pk=job.pk).update(state=Job.State.RUNNING, heartbeat_at=timezone.now())
+    OutgoingCall.objects.filter(purpose="broadcast").delete()
+    draft.senders.update(state="failed", msgid="")
+    sending.retry(draft, by="lin")
+    Job.objects.filter(pk=job.pk).update(state=Job.State.DONE)
+    made = len(office.messages())
+    DueRow.objects.filter(kind=sending.DUE).update(due_at=timezone.now())
+    due.run_due(acme)
+    office.go_on(draft)
+    assert len(office.messages()) == made + draft.senders.count()
+
+
+def test_put_off_while_its_time_was_being_taken_it_waits_for_the_new_one(office: Office) -> None:
+    draft = office.send(office.draft(send_at=timezone.now() + timedelta(hours=2)))
+    sending.fall_due([draft.pk])
+    draft.refresh_from_db()
+    assert draft.state == "scheduled"
+    assert due.waiting(sending.DUE, [draft.pk]) == {draft.pk}
 
 
 def test_an_answer_too_long_to_keep_keeps_its_msgid() -> None:

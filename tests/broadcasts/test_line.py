@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from broadcasts import audience, sending
+from broadcasts import audience, results, sending
 from broadcasts.demo import past_broadcast
 from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut, Receipts, ReceiveRule
 from broadcasts.signals import delivered
@@ -17,7 +17,8 @@ from contacts.models import Customer, Follow, GroupChat, TimelineEntry
 from content.models import Sending
 from members.models import Staff
 from tenants import due
-from tenants.models import DueRow, Tenant
+from tenants.jobs import start
+from tenants.models import DueRow, Job, Tenant
 from tests.broadcasts.conftest import Office, outcomes, states
 from tests.people import add_operator
 
@@ -173,10 +174,22 @@ def test_at_its_time_it_goes_by_itself(office: Office, acme: Tenant) -> None:
     assert (draft.state, draft.sent_at, office.messages()) == ("scheduled", None, [])
     row = DueRow.objects.get(kind=sending.DUE, ref=draft.pk)
     DueRow.objects.filter(pk=row.pk).update(due_at=timezone.now())
+    Broadcast.objects.filter(pk=draft.pk).update(send_at=timezone.now())
     due.run_due(acme)
     office.go_on(draft)
     assert draft.state == "sending" and draft.sent_at is not None
     assert office.messages()
+
+
+def test_a_look_that_falls_due_while_the_one_before_ends_is_not_lost(office: Office, acme: Tenant) -> None:
+    broadcast = office.send(office.draft())
+    job = start(results.JOB, "schedule", {"broadcast": broadcast.pk}, subject=str(broadcast.pk))
+    Job.objects.filter(pk=job.pk).update(state=Job.State.RUNNING, heartbeat_at=timezone.now())
+    looks = DueRow.objects.filter(kind=results.DUE, ref=broadcast.pk)
+    looks.update(due_at=timezone.now())
+    due.run_due(acme)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.DONE)
+    assert looks.exists() and not looks.filter(due_at__lte=timezone.now()).exists()
 
 
 def test_put_off_it_can_be_taken_back(office: Office) -> None:

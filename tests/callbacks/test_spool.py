@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from django.conf import LazySettings
 
-from callbacks import insert, intake, spool
+from callbacks import inbox, insert, intake, spool
 from callbacks.flush import Flusher
 from tests.callbacks.door import Door, count, event_xml
 
@@ -74,6 +74,16 @@ def test_a_torn_last_line_is_dropped_and_a_broken_one_is_kept(
     file.write_bytes(line + line.replace(b"acme", b"evil"))
     assert spool.recover() == 1
     assert [path.suffix for path in files(folder)] == [".broken"]
+    assert count() == 2
+
+
+def test_a_file_that_cannot_be_read_holds_up_no_other(door: Door, folder: Path, down: pytest.MonkeyPatch) -> None:
+    door.post(event_xml(State="spooled"))
+    intake.flusher._spool.release()
+    down.undo()
+    (folder / "0-0.spool").mkdir()
+    inbox.poll()
+    assert [path.name for path in files(folder)] == ["0-0.spool"]
     assert count() == 2
 
 

@@ -1,14 +1,17 @@
 """What surrounds every page: the page policy, the rail, errors in words, jobs, the palette."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from console.models import AuditEntry
 from console.shell import Hit, Search
 from console.templatetags import kit
+from tenants import jobs
 from tenants.models import Job, Tenant
 from tests.pages import assert_strict, faults_of
 from tests.people import add_operator, client_as, signed_in
@@ -147,6 +150,19 @@ def test_stopping_a_job_is_asked_for_once_and_audited(acme: Tenant) -> None:
     assert job.cancel_requested
     with acme:
         assert AuditEntry.objects.filter(action="job.cancel").count() == 1
+
+
+def test_a_job_that_waits_for_its_next_attempt_stops_at_once(acme: Tenant) -> None:
+    later = timezone.now() + timedelta(hours=12)
+    job = Job.objects.create(tenant=acme, kind="sync", state="queued", due_at=later, attempts=7)
+
+    client_as(acme).post(f"/console/jobs/{job.pk}/cancel/")
+
+    assert (acme.schema_name, job.pk) in jobs.waiting()
+    with acme:
+        assert jobs.run_slice(Job.objects.get(pk=job.pk))
+    job.refresh_from_db()
+    assert job.state == Job.State.CANCELLED
 
 
 def test_a_job_of_another_company_is_not_there(acme: Tenant, globex: Tenant) -> None:

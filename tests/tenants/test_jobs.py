@@ -142,6 +142,26 @@ def test_a_fault_of_our_own_fails_the_job_at_the_third_time(in_acme: Tenant, mon
     assert (job.state, job.error) == (Job.State.FAILED, "KeyError: 'bug'")
 
 
+def test_saying_where_it_stands_is_no_progress_and_a_checkpoint_is(
+    in_acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bug(run: JobRun) -> None:
+        run.save(run.checkpoint, total=CHUNKS, done=0, stage="counting")
+        if run.params.get("moves"):
+            run.save({"next": run.checkpoint.get("next", 0) + 1}, made=1)
+        raise KeyError("bug")
+
+    monkeypatch.setitem(JOB_KINDS, "count", bug)
+    ended = []
+    for params in ({}, {"moves": True}):
+        job = jobs.start("count", params=params, subject=str(params))
+        for _ in range(3):
+            Job.objects.filter(pk=job.pk).update(due_at=timezone.now())
+            jobs.run_slice(job)
+        ended.append((job.state, job.attempts))
+    assert ended == [(Job.State.FAILED, 3), (Job.State.QUEUED, 1)]
+
+
 @pytest.mark.usefixtures("db_commits")
 def test_two_workers_never_run_one_job_at_once() -> None:
     acme = Tenant.objects.get(schema_name="acme")
