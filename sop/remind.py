@@ -10,13 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from members import reach
+from members import quiet, reach
 from members.models import Staff
 from sop.models import StaffTask
-from sop.timing import is_quiet, next_window
 from tenants import due
 from tenants.current import current_tenant
-from tenants.models import DueRow, OutgoingCall
+from tenants.models import OutgoingCall
 
 DIGEST = "sop.digest"
 """The kind of the due rows of reminders; their ref is the member of staff."""
@@ -33,22 +32,21 @@ PAGE = "/sidebar/today/"
 def soon(staff_ids: Iterable[int], *, at: object = None) -> None:
     """A card for each of them about what is new, together with whatever comes until then."""
     ids = set(staff_ids)
-    waiting = DueRow.objects.filter(tenant=current_tenant(), kind=DIGEST, ref__in=ids)
-    ids -= set(waiting.values_list("ref", flat=True))
+    ids -= due.waiting(DIGEST, ids)
     if not ids:
         return
     now, zone = timezone.now(), timezone.get_current_timezone()
     told = StaffTask.objects.filter(staff__in=ids, reminded_at__gte=now - APART)
     last = dict(told.values_list("staff_id").annotate(last=Max("reminded_at")))
     times = {pk: max(now + SETTLES, last[pk] + APART) if pk in last else now + SETTLES for pk in ids}
-    due.put(DIGEST, {pk: next_window(one, zone) if is_quiet(one, zone) else one for pk, one in times.items()})
+    due.put(DIGEST, {pk: quiet.awake(one, zone) for pk, one in times.items()})
 
 
 def tell_due(staff_ids: list[int]) -> None:
     """The handler of the due index: one card about all tasks that nobody was told of yet."""
     now, zone = timezone.now(), timezone.get_current_timezone()
-    if is_quiet(now, zone):
-        due.put(DIGEST, dict.fromkeys(staff_ids, next_window(now, zone)))
+    if quiet.is_quiet(now, zone):
+        due.put(DIGEST, dict.fromkeys(staff_ids, quiet.next_window(now, zone)))
         return
     rows = StaffTask.objects.filter(
         staff__in=staff_ids, state=StaffTask.State.OPEN, reminded_at=None, starts_at__lte=now, ends_at__gt=now

@@ -50,9 +50,24 @@ WHERE tenant_id = %s AND due_at <= statement_timestamp()
 ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _PUT = """
+WITH wanted AS (
+    SELECT ref, at FROM unnest(%(refs)s::bigint[], %(times)s::timestamptz[]) AS w (ref, at)
+), there AS (
+    SELECT id, ref FROM public.tenants_duerow
+    WHERE tenant_id = %(tenant)s AND kind = %(kind)s AND ref = ANY(%(refs)s::bigint[])
+), free AS (
+    SELECT ref FROM public.tenants_duerow WHERE id IN (SELECT id FROM there) FOR UPDATE SKIP LOCKED
+)
 INSERT INTO public.tenants_duerow (tenant_id, kind, ref, due_at, failures)
-SELECT %s, %s, ref, at, 0 FROM unnest(%s::bigint[], %s::timestamptz[]) AS wanted (ref, at)
+SELECT %(tenant)s, %(kind)s,
+    CASE WHEN ref IN (SELECT ref FROM there) AND ref NOT IN (SELECT ref FROM free) THEN -ref ELSE ref END AS place,
+    at, 0
+FROM wanted ORDER BY place
 ON CONFLICT (tenant_id, kind, ref) DO UPDATE SET due_at = excluded.due_at, failures = 0
+"""
+_WAITING = """
+SELECT abs(ref) FROM public.tenants_duerow
+WHERE tenant_id = %s AND kind = %s AND ref = ANY(%s) FOR KEY SHARE SKIP LOCKED
 """
 _DROP = """
 DELETE FROM public.tenants_duerow WHERE id IN (
@@ -62,11 +77,16 @@ DELETE FROM public.tenants_duerow WHERE id IN (
 
 def put(kind: str, times: Mapping[int, datetime]) -> None:
     """Have the handler of `kind` called for each ref at its time. Part of the caller's transaction; a ref that is
-    there already is moved."""
+    there already is moved.
+
+    A row that a worker has claimed cannot be moved, and must not be waited for: its handler may be waiting for the
+    caller's rows. Beside it a second one is put, under the negative of the ref.
+    """
     if not times:
         return
+    values = {"tenant": current_tenant().pk, "kind": kind, "refs": list(times), "times": list(times.values())}
     with connection.cursor() as cursor:
-        cursor.execute(_PUT, [current_tenant().pk, kind, list(times), list(times.values())])
+        cursor.execute(_PUT, values)
     if min(times.values()) <= timezone.now():
         enqueue(run)
 
@@ -75,8 +95,20 @@ def drop(kind: str, refs: Iterable[int]) -> int:
     """It need not happen any more. A row that a worker has claimed is left to it: its handler looks at the state by
     itself and may wait for the caller's rows, for which the caller must not wait in turn."""
     with connection.cursor() as cursor:
-        cursor.execute(_DROP, [current_tenant().pk, kind, list(refs)])
+        cursor.execute(_DROP, [current_tenant().pk, kind, both(refs)])
         return int(cursor.rowcount)
+
+
+def waiting(kind: str, refs: Iterable[int]) -> set[int]:
+    """Those that are put already, and that no worker takes before the caller's transaction has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [current_tenant().pk, kind, both(refs)])
+        return {ref for (ref,) in cursor.fetchall()}
+
+
+def both(refs: Iterable[int]) -> list[int]:
+    """With the places beside them, see `put`."""
+    return [place for ref in refs for place in (ref, -ref)]
 
 
 @shared_task(expires=5)
@@ -117,7 +149,7 @@ def _handle(kind: str, rows: list[Claimed]) -> list[Claimed]:
     try:
         with transaction.atomic():
             DueRow.objects.filter(pk__in=[row.id for row in rows]).delete()
-            DUE_HANDLERS[kind](sorted(row.ref for row in rows))
+            DUE_HANDLERS[kind](sorted({abs(row.ref) for row in rows}))
     except (OperationalError, InterfaceError):
         raise
     except Exception:

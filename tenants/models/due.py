@@ -10,7 +10,7 @@ class DueRow(models.Model):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=24)  # names the handler, see scrm/wiring.py
-    ref = models.BigIntegerField()  # the row in the tenant's schema
+    ref = models.BigIntegerField()  # the row in the tenant's schema; negative: put while that one was worked on
     due_at = models.DateTimeField()
     failures = models.PositiveSmallIntegerField(default=0)
 

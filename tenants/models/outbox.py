@@ -76,6 +76,9 @@ class OutgoingCall(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.api} #{self.pk}"
+
 
 class ApiBreaker(models.Model):
     """WeCom limits this app on this API, or is down for it: no call until `open_until`, then one probe."""

@@ -49,6 +49,9 @@ class Job(models.Model):
         ]
         indexes = [models.Index(fields=["tenant", "kind", "-id"], name="job_recent")]
 
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"
+
 
 class Tick(models.Model):
     """One slot of one periodic job: the scheduler that inserts the row does the work, any other finds it done."""
@@ -73,3 +76,6 @@ class VendorAudit(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("平台审计")
         indexes = [models.Index(fields=["-at"], name="vendor_audit_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.action} #{self.pk}"

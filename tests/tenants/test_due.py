@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from tenants import due
@@ -96,24 +96,38 @@ def test_two_workers_share_the_rows_and_a_dead_one_leaves_his_to_the_other(acme:
 
 
 @pytest.mark.usefixtures("db_commits")
-def test_who_gives_up_what_a_worker_holds_does_not_wait_for_it(acme: Tenant) -> None:
-    """The worker may be waiting for rows of the one who gives it up: each would wait for the other."""
+def test_who_gives_up_or_moves_what_a_worker_holds_does_not_wait_for_it(
+    acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker may be waiting for rows of the one who does: each would wait for the other."""
     claimed, given_up = threading.Event(), threading.Event()
 
+    def wait_for_the_other(refs: list[int]) -> None:
+        SEEN.update(refs)
+        claimed.set()
+        assert given_up.wait(10)
+
     def work() -> None:
-        with Tenant.objects.get(pk=acme.pk) as tenant, transaction.atomic():
-            assert [row.ref for row in due.claim(tenant)] == [1]
-            claimed.set()
-            assert given_up.wait(10)
+        with Tenant.objects.get(pk=acme.pk) as tenant:
+            due.run_due(tenant, turns=1)
         connection.close()
 
+    monkeypatch.setitem(DUE_HANDLERS, "note", wait_for_the_other)
+
     with acme:
-        put(1)
+        put(1, 3)
         put(2, minutes=5)
         worker = threading.Thread(target=work)
         worker.start()
         assert claimed.wait(10)
         assert due.drop("note", [1, 2]) == 1
+        assert due.waiting("note", [1, 2, 3]) == set()
+        put(3)
+        put(3, 4, minutes=-2)
+        assert due.waiting("note", [1, 3]) == {3}
         given_up.set()
         worker.join()
-        assert due.run_due(acme) == 1
+        assert SEEN == {1: 1, 3: 1}
+        assert due.run_due(acme) == 2  # the one was moved while it was worked on
+        assert SEEN == {1: 1, 3: 2, 4: 1}
+        assert not DueRow.objects.exists()
