@@ -60,7 +60,7 @@ CODES = ListPage(
         Column(_("活码")),
         Column(_("员工"), kind="wide"),
         Column(_("今日添加"), kind="number"),
-        Column(_("累计添加"), kind="number"),
+        Column(_("累计添加"), kind="number wide"),
         Column(_("流失率"), kind="number wide"),
         Column(_("状态")),
         Column(_("创建时间"), sort="created_at", kind="time wide"),
@@ -143,8 +143,8 @@ def saved(request: HttpRequest, form: CodeForm) -> ChannelCode | None:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     code = get_object_or_404(codes_of(request.user).select_related("stage", "welcome"), pk=pk)
     days = numbers.by_day(code, request.user)
-    customers = f"{reverse('contacts:customers')}?channel={code.state}"
-    of_day = f"{customers}&added_from={{day}}&added_to={{day}}"
+    friendships = f"{reverse('contacts:friendships')}?channel={code.state}"
+    of_day = f"{friendships}&added_from={{day}}&added_to={{day}}"
     chart = DayChart(
         _("最近 30 天"),
         days.days,
@@ -162,7 +162,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
             "next": [staff.pk for staff in codes.eligible(code, timezone.now())],
             "tags": Tag.objects.filter(pk__in=code.tag_ids).select_related("group"),
             "bubbles": messages.preview(code.welcome.content) if code.welcome and code.welcome.enabled else [],
-            "customers_url": customers,
+            "friendships_url": friendships,
+            "today": timezone.localdate().isoformat(),
             "may_edit": request.user.role != "staff",
         },
     )

@@ -27,6 +27,7 @@ from console.jobs import told
 from console.lists import Column, Empty, Filters, ListPage
 from contacts.models import Customer, Follow, GroupChat
 from content import messages
+from members.scope import visible_staff
 from tenants.current import current_tenant
 from tenants.models import Job, OutgoingCall
 
@@ -175,9 +176,7 @@ def left_out(request: HttpRequest, pk: int, reason: str) -> HttpResponse:
     if reason not in LeftOut.Reason.values:
         raise Http404
     groups = found.kind == Kind.GROUPS
-    model = GroupChat if groups else Customer
-    sql, params = left_out_ids(found, reason)
-    rows = model.objects.visible_to(request.user).filter(pk__in=RawSQL(sql, params))  # noqa: S611
+    rows = left_out_of(found, reason, request.user)
     label = LeftOut.Reason(reason).label
     page = replace(LEFT_OUT, title=_now("%(title)s：%(reason)s") % {"title": found.title, "reason": label})
     if groups:
@@ -188,6 +187,20 @@ def left_out(request: HttpRequest, pk: int, reason: str) -> HttpResponse:
         prepare=partial(with_friends, operator=request.user),
         context={"broadcast": found, "groups": groups},
     )
+
+
+def left_out_of(found: Broadcast, reason: str, operator: Any) -> QuerySet[Any]:
+    model = GroupChat if found.kind == Kind.GROUPS else Customer
+    sql, params = left_out_ids(found, reason)
+    return model.objects.visible_to(operator).filter(pk__in=RawSQL(sql, params))  # type: ignore[no-any-return]  # noqa: S611
+
+
+def left_out_numbers(found: Broadcast, operator: Any) -> list[tuple[str, str, int]]:
+    """Reason, in words, and how many; for an operator of a range those in the list behind it."""
+    rows = found.left_out.order_by("reason")
+    if visible_staff(operator) is None:
+        return [(one.reason, one.get_reason_display(), one.total) for one in rows]
+    return [(one.reason, one.get_reason_display(), left_out_of(found, one.reason, operator).count()) for one in rows]
 
 
 def with_friends(rows: list[Any], operator: Any) -> list[Any]:
@@ -265,7 +278,7 @@ def header(request: HttpRequest, found: Broadcast) -> dict[str, Any]:
         "groups": groups,
         "progress": progress,
         "tiles": [tile for tile in tiles if not (groups and tile[2] == "not_friend")],
-        "left_out": [(one.reason, one.get_reason_display(), one.total) for one in found.left_out.order_by("reason")],
+        "left_out": left_out_numbers(found, request.user),
         "words": words_of(found),
         "bubbles": messages.preview(found.content),
         "may_edit": may_edit(request),

@@ -68,7 +68,7 @@ BROADCASTS = ListPage(
     columns=(
         Column(_("群发")),
         Column(_("类型"), kind="wide"),
-        Column(_("员工已发送"), kind="number"),
+        Column(_("员工已发送"), kind="number wide"),
         Column(_("已送达"), kind="number"),
         Column(_("状态")),
         Column(_("时间"), kind="time wide"),

@@ -19,6 +19,7 @@ from contacts.daily import start_of
 from contacts.models import Customer, Follow
 from contacts.queries import FACTS
 from contacts.views import last_sync, staff_choices
+from contacts.wording import CODES
 from members.models import Staff
 
 STATES = [
@@ -26,7 +27,9 @@ STATES = [
     ("friends", _("好友")),
     ("deleted_by_customer", _("被客户删除")),
     ("deleted_by_staff", _("被员工删除")),
+    ("ended", _("已结束")),
 ]
+MEANT = {**FACTS, "ended": {"ended_at__isnull": False}}
 
 
 class FriendshipFilters(Filters):
@@ -36,23 +39,31 @@ class FriendshipFilters(Filters):
     q = forms.CharField(label=_("搜索昵称、备注、企业"), max_length=64)
     staff = forms.ModelChoiceField(Staff.objects.none(), label=_("员工"), empty_label=_("全部员工"))
     state = forms.ChoiceField(label=_("状态"), choices=STATES)
+    channel = forms.ChoiceField(label=_("渠道活码"))  # there for who comes from the numbers of a code
     added_from = forms.DateField(label=_("添加日期从"), widget=forms.DateInput(attrs={"type": "date"}))
     added_to = forms.DateField(label=_("添加日期到"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def __init__(self, *args: Any, operator: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["staff"].queryset = staff_choices(operator)
+        if asked := self.data.get("channel"):
+            names = [one for found in CODES for one in found([asked]).items()]
+            self.fields["channel"].choices = [("", _("全部渠道")), *names]
+        else:
+            del self.fields["channel"]
 
     def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
         if term := values.get("q"):
             rows = rows.filter(customer__in=Customer.objects.search(term))
         if staff := values.get("staff"):
             rows = rows.filter(staff=staff)
+        if channel := values.get("channel"):
+            rows = rows.filter(state=channel, half=False)  # as the code counts
         if first := values.get("added_from"):
             rows = rows.filter(added_at__gte=start_of(first))
         if last := values.get("added_to"):
             rows = rows.filter(added_at__lt=start_of(last + timedelta(days=1)))
-        return rows.filter(**FACTS.get(values.get("state", ""), {}))
+        return rows.filter(**MEANT.get(values.get("state", ""), {}))
 
 
 FRIENDSHIPS = ListPage(

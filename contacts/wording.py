@@ -1,5 +1,6 @@
 """Ways, scenes and entries of the timeline in the words of WeCom's own admin."""
 
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from contacts.models import Follow, TimelineEntry
 from tenants.faults import words_for
+
+CODES: list[Callable[[Collection[str]], dict[str, str]]] = []
+"""Names of channel codes by the state that they leave on a friendship; filled by scrm/wiring.py."""
 
 ADD_WAYS = {
     0: gettext_lazy("未知来源"),

@@ -32,7 +32,8 @@ SELECT json_build_object(
     WHERE m.customer_id = c.id AND m.left_at IS NULL AND g.dismissed_at IS NULL),
   'note', (SELECT json_build_object('text', n.text, 'at', n.created_at, 'next_at', n.next_at,
       'done', n.next_done_at IS NOT NULL)
-    FROM contacts_followup n WHERE n.customer_id = c.id ORDER BY n.created_at DESC, n.id DESC LIMIT 1),
+    FROM contacts_followup n WHERE n.customer_id = c.id AND (n.staff_id = s.id OR n.staff_id IS NULL)
+    ORDER BY n.created_at DESC, n.id DESC LIMIT 1),
   'seen', (SELECT json_build_object('message_at', x.last_message_at, 'opened_at', x.last_opened_at)
     FROM contacts_customerfacts x WHERE x.customer_id = c.id),
   'tasks', (SELECT count(*) FROM sop_stafftask k

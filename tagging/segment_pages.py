@@ -120,17 +120,25 @@ def segment(request: HttpRequest, pk: int) -> HttpResponse:
     )
     uses = uses_of(found, request.user)
     drafts = in_words_of_uses([use for use in uses if use.hold == Hold.DRAFT])
-    context = {"segment": found, "may_edit": may_edit(request), "entered": entered_lately(found), "uses": uses}
+    context = {
+        "segment": found,
+        "may_edit": may_edit(request),
+        "entered": entered_lately(found, request.user),
+        "uses": uses,
+    }
     context |= {"needed": any(use.hold == Hold.NEEDED for use in uses), "drafts": drafts}
     prepare = partial(people_of, operator=request.user)
     return page.respond(request, segments.facts_of(found, request.user), prepare=prepare, context=context)
 
 
-def entered_lately(found: Segment) -> int | None:
+def entered_lately(found: Segment, operator: Any) -> int | None:
+    """How often somebody whom the operator may see came in."""
     if not found.watched:
         return None
-    since = timezone.now() - timedelta(days=7)
-    return SegmentMember.objects.filter(segment=found, entered_at__gte=since).count()
+    rows = SegmentMember.objects.filter(segment=found, entered_at__gte=timezone.now() - timedelta(days=7))
+    if visible_staff(operator) is not None:
+        rows = rows.filter(customer__in=Customer.objects.visible_to(operator).values("pk"))
+    return rows.count()
 
 
 @require_http_methods(["GET", "POST"])

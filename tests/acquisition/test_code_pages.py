@@ -1,6 +1,8 @@
 """渠道活码 in the console: made by managers, seen by the staff behind it, its numbers open their lists."""
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -88,12 +90,12 @@ def test_staff_who_cannot_take_customers_are_refused_beside_the_field(manager: C
     assert not Welcome.objects.exists()
 
 
-def test_numbers_open_the_customers_they_count(manager: Client, code: ChannelCode, zhang: Staff) -> None:
+def test_numbers_open_the_friendships_they_count(manager: Client, code: ChannelCode, zhang: Staff) -> None:
     now = timezone.now()
-    for number, ended in enumerate([None, None, now]):
+    for number, (state, ended) in enumerate([(code.state, None), (code.state, None), (code.state, now), ("", None)]):
         customer = Customer.objects.create(external_userid=f"wm{number}", name=f"客户{number}")
         Follow.objects.create(
-            customer=customer, staff=zhang, state=code.state, added_at=now - timedelta(days=number),
+            customer=customer, staff=zhang, state=state, added_at=now - timedelta(days=number),
             ended_at=ended, ended_by="customer" if ended else "",
         )  # fmt: skip
         bulk.refresh_customers([customer.pk])
@@ -101,8 +103,12 @@ def test_numbers_open_the_customers_they_count(manager: Client, code: ChannelCod
     assert_strict(page)
     totals = page.context["totals"]
     assert (totals.added, totals.lost, totals.net, totals.loss_rate) == (3, 1, 2, 33)
-    customers = manager.get(page.context["customers_url"])
-    assert customers.context["list"].count == 3
+    tiles = re.findall(r'class="stat" href="([^"]+)"', page.content.decode())
+    behind = [manager.get(unescape(url)).context["list"].count for url in tiles]
+    assert behind == [totals.added, totals.today, totals.lost, totals.net]
+    of_the_day = page.context["chart"].series[0].url_of(timezone.localdate())
+    chosen = manager.get(of_the_day).context["list"]
+    assert (chosen.count, "展会海报" in [pick.value for pick in chosen.picks]) == (1, True)
     row = next(iter(manager.get(LIST).context["list"].rows))
     assert row.totals == totals
 

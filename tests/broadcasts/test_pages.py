@@ -148,6 +148,11 @@ def test_each_operator_sees_what_concerns_the_own_staff(company: Company) -> Non
     zhao = company.client("admin", scope="self", staff="zhao")
     page = zhao.get(f"/console/broadcasts/{draft.pk}/")
     assert "员工zhao" in page.text and "员工wang" not in page.text
+    others = company.customers["李雷"].pk
+    draft.left_out.create(reason="at_limit", receivers=[others], total=1)
+    (reason, _words, number), *_rest = zhao.get(f"/console/broadcasts/{draft.pk}/").context["left_out"]
+    behind = zhao.get(reverse("broadcasts:left_out", args=[draft.pk, reason])).context["list"].count
+    assert number == behind == 0, "nobody of the own range"
 
 
 def test_the_timeline_says_who_sent_what(company: Company) -> None:

@@ -51,6 +51,14 @@ def test_a_colleagues_customer_is_not_shown(seller: Seller) -> None:
     assert denied.status_code == 404
 
 
+def test_a_note_of_a_colleague_is_not_shown(seller: Seller) -> None:
+    colleague = Staff.objects.exclude(pk=seller.staff.pk).first()
+    FollowUp.objects.create(customer=seller.customer, staff=seller.staff, text="自己写的")
+    FollowUp.objects.create(customer=seller.customer, staff=colleague, text="同事写的")
+    page = text_of(seller.client.get(seller.url()))
+    assert "自己写的" in page and "同事写的" not in page
+
+
 def test_somebody_nobody_knows_yet_is_said_so(seller: Seller) -> None:
     assert "还没有这位客户的资料" in text_of(seller.client.get("/sidebar/customer/wmNobody/"))
 

@@ -13,6 +13,7 @@ from broadcasts.models import Broadcast
 from contacts.models import Customer, GroupChat, GroupMember
 from sop import plans
 from sop.models import Assignment, Step
+from tagging import segments
 from tagging.models import Segment
 from tests.browser import WIDTHS, Console, console, fits
 from tests.pages import assert_no_axe_faults, assert_strict
@@ -109,6 +110,8 @@ def test_each_operator_sees_the_people_in_range_alone(company):
     found.count = 4711
     found.save()
     assert "4,711" not in li.get("/console/segments/").text
+    segments.watch(found)
+    assert "最近 7 天进入 1 次" in li.get(reverse("tagging:segment", args=[found.pk])).text
 
 
 def test_a_segment_is_put_away_and_taken_back(company):
