@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -17,6 +17,19 @@ from members.models import Staff
 
 TITLES = {Alert.Kind.WORD: _("会话中出现敏感词"), Alert.Kind.OVERDUE: _("客户等待回复超时")}
 TOLD_ONE_BY_ONE = 5  # more alerts of one moment for the same person are one message
+BEFORE, AFTER = 2, 3
+
+_AROUND_OPEN = """
+SELECT shown.id FROM archive_alert a JOIN archive_archivedmessage m ON m.id = a.message_id
+CROSS JOIN LATERAL (
+    (SELECT o.id FROM archive_archivedmessage o WHERE o.conversation_id = a.conversation_id AND o.at < m.at
+        ORDER BY o.at DESC, o.id DESC LIMIT %(before)s)
+    UNION ALL
+    (SELECT o.id FROM archive_archivedmessage o WHERE o.conversation_id = a.conversation_id AND o.at > m.at
+        ORDER BY o.at, o.id LIMIT %(after)s)
+    UNION ALL SELECT m.id
+) shown WHERE a.conversation_id = ANY(%(talks)s) AND a.state = 'open'
+"""
 
 
 @transaction.atomic
@@ -29,7 +42,9 @@ def put_up(alerts: Sequence[Alert]) -> list[Alert]:
     assign(fresh)
     Alert.objects.bulk_create(fresh, ignore_conflicts=True)
     kept = list(
-        Alert.objects.filter(key__in=[one.key for one in fresh]).select_related("staff", "assigned_to", "conversation")
+        Alert.objects.filter(key__in=[one.key for one in fresh]).select_related(
+            "staff", "assigned_to__operator", "conversation"
+        )
     )
     tell(kept)
     return kept
@@ -87,9 +102,16 @@ def words(alert: Alert) -> str:
 def around(alert: Alert) -> list[ArchivedMessage]:
     """What its page shows: the message with two before and three after it."""
     rows, at = ArchivedMessage.objects.filter(conversation=alert.conversation_id), alert.message.at
-    before = rows.filter(at__lt=at).order_by("-at", "-id")[:2]
-    after = rows.filter(at__gt=at).order_by("at", "id")[:3]
+    before = rows.filter(at__lt=at).order_by("-at", "-id")[:BEFORE]
+    after = rows.filter(at__gt=at).order_by("at", "id")[:AFTER]
     return [*list(before)[::-1], alert.message, *after]
+
+
+def around_open(talks: Iterable[int]) -> set[int]:
+    """What the pages of all open alerts of these conversations show, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AROUND_OPEN, {"talks": list(talks), "before": BEFORE, "after": AFTER})
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def settle(alert: Alert, *, state: str, note: str, by: Operator) -> bool:

@@ -46,7 +46,7 @@ def told_by(new: Sequence["Arrival"], people: People) -> None:
         staff = next((who for who in one.place.people if not people.is_outside(who)), "")
         key = customer[:64], "" if one.place.chat_id else staff, one.place.chat_id
         rows[key] = consent(key, SAID[one.reading.kind], one.at)
-    save(rows.values())
+    save_news(list(rows.values()))
 
 
 def consent(key: tuple[str, str, str], status: str, changed_at: datetime | None) -> Consent:
@@ -67,6 +67,18 @@ def save(rows: Iterable[Consent]) -> None:
         update_conflicts=True,
         unique_fields=["external_userid", "userid", "chat_id"],
         update_fields=["status", "changed_at", "checked_at"],
+    )
+
+
+def save_news(rows: Sequence[Consent]) -> None:
+    """What was said or told at a time: it may come late, and leaves alone what is known to be newer."""
+    there = Consent.objects.filter(external_userid__in=[row.external_userid for row in rows], changed_at__isnull=False)
+    newest = {(row.external_userid, row.userid, row.chat_id): row.changed_at for row in there}
+    save(
+        row
+        for row in rows
+        if row.changed_at is None
+        or row.changed_at >= (newest.get((row.external_userid, row.userid, row.chat_id)) or row.changed_at)
     )
 
 

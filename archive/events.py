@@ -17,8 +17,10 @@ def apply_notify(_events: Sequence[Event], _reading: Reading) -> None:
 def apply_approved(events: Sequence[Event], _reading: Reading) -> None:
     """change_external_contact.msg_audit_approved: this customer agreed to be archived with this member."""
     latest = {(event.external_user_id, event.user_id): event for event in sorted(events, key=lambda one: one.at)}
-    consents.save(
-        consents.consent((customer, userid, ""), Consent.Status.AGREED, event.at)
-        for (customer, userid), event in latest.items()
-        if customer and userid
+    consents.save_news(
+        [
+            consents.consent((customer, userid, ""), Consent.Status.AGREED, event.at)
+            for (customer, userid), event in latest.items()
+            if customer and userid
+        ]
     )

@@ -48,7 +48,7 @@ def drop(run: JobRun) -> None:
     before = run.checkpoint.get("before") or (timezone.now() - timedelta(days=days)).isoformat()
     limit, after = datetime.fromisoformat(before), int(run.checkpoint.get("after", 0))
     while talks := list(Conversation.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:TALKS]):
-        while ids := old_ids(talks, limit, needed_by_alerts(talks)):
+        while ids := old_ids(talks, limit, alerts.around_open(talks)):
             run.proceed()
             files = drop_files(ids)
             with transaction.atomic():
@@ -56,7 +56,7 @@ def drop(run: JobRun) -> None:
                 run.save({"before": before, "after": after}, messages=len(ids), files=files)
         after = talks[-1]
         run.proceed()
-        spared = ArchivedMessage.objects.filter(pk__in=needed_by_alerts(talks), at__lt=limit).count()
+        spared = ArchivedMessage.objects.filter(pk__in=alerts.around_open(talks), at__lt=limit).count()
         run.save({"before": before, "after": after}, spared=spared)
     drop_envelopes(run, limit)
     counts = run.job.counts
@@ -67,12 +67,6 @@ def drop(run: JobRun) -> None:
             files=counts.get("files", 0),
             spared=counts.get("spared", 0),
         )
-
-
-def needed_by_alerts(talks: Iterable[int]) -> set[int]:
-    """What the pages of open alerts show."""
-    rows = Alert.objects.filter(conversation__in=list(talks), state=Alert.State.OPEN).select_related("message")
-    return {message.pk for alert in rows for message in alerts.around(alert)}
 
 
 def old_ids(talks: Iterable[int], limit: datetime, needed: set[int]) -> list[int]:

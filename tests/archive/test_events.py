@@ -65,6 +65,10 @@ def test_an_approval_is_kept(archive):
     apply_approved([Event()], Reading())
     assert Consent.objects.get().status == "agree"
 
+    Consent.objects.update(status="disagree", changed_at=Event.at + timedelta(hours=1))
+    apply_approved([Event()], Reading())
+    assert Consent.objects.get().status == "disagree", "what was told late is older than what is known"
+
 
 def test_silence_is_told_long_before_five_days_and_each_alarm_once(archive, owner):
     from accounts.models import Operator
