@@ -12,7 +12,8 @@ from content.api import MaterialDetail, MaterialList, ScriptDetail, ScriptList
 from integrations.api import Document, Nowhere
 from integrations.idempotency import once_per_key
 from members.api import StaffList
-from sop.api import EnrolmentList, PlanDetail, PlanList, TaskDetail, TaskList
+from sop.api import PlanDetail, PlanList, TaskDetail, TaskList
+from sop.enrolment_api import CustomerOfPlan, EnrolmentList
 from tagging.api import CustomerTags, WriteDetail
 from tagging.run_api import RuleList, RunDetail, RunItems, RunList
 from tagging.segment_api import SegmentCount, SegmentDetail, SegmentList, SegmentMembers
@@ -68,7 +69,12 @@ urlpatterns = [
     path("scripts/<int:pk>", ScriptDetail.as_view(), name="api-script"),
     path("sop-plans", PlanList.as_view(), name="api-sop-plans"),
     path("sop-plans/<int:pk>", PlanDetail.as_view(), name="api-sop-plan"),
-    path("sop-plans/<int:pk>/customers", EnrolmentList.as_view(), name="api-sop-plan-customers"),
+    path("sop-plans/<int:pk>/customers", once_per_key(EnrolmentList).as_view(), name="api-sop-plan-customers"),
+    path(
+        "sop-plans/<int:pk>/customers/<wecom:external_userid>",
+        once_per_key(CustomerOfPlan).as_view(),
+        name="api-sop-plan-customer",
+    ),
     path("tasks", TaskList.as_view(), name="api-tasks"),
     path("tasks/<int:pk>", TaskDetail.as_view(), name="api-task"),
     path("writes/<int:pk>", WriteDetail.as_view(), name="api-write"),

@@ -64,6 +64,7 @@ ACTS = {
     "sop.switch": _("启用或停用 SOP"),
     "sop.archive": _("删除 SOP"),
     "sop.leave": _("移出 SOP 客户"),
+    "sop.rule": _("修改 SOP 发送规则"),
     "task.urge": _("催办任务"),
     "assignment.save": _("保存总部任务"),
     "assignment.publish": _("派发总部任务"),

@@ -1,11 +1,12 @@
-"""SOP plans, who is in them, and tasks in the Open API."""
+"""SOP plans and tasks in the Open API."""
 
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
-from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from sop.models import Enrolment, Plan, PlanVersion, StaffTask
 from sop.plan_pages import latest_of
@@ -20,6 +21,7 @@ class StepSerializer(serializers.Serializer[Any]):
     day = serializers.IntegerField(allow_null=True, help_text="0 is the day of the beginning; then `at` is the hour")
     at = serializers.TimeField(allow_null=True)
     after_minutes = serializers.IntegerField(allow_null=True, help_text="after the beginning, instead of day and hour")
+    workdays_only = serializers.BooleanField(help_text="put off to the next workday")
     valid_hours = serializers.IntegerField()
 
 
@@ -83,28 +85,6 @@ class PlanDetail(generics.RetrieveAPIView[Plan]):
         return living()
 
 
-class EnrolmentSerializer(serializers.ModelSerializer[Enrolment]):
-    customer = serializers.CharField(source="follow.customer.external_userid")
-    userid = serializers.CharField(source="follow.staff.userid")
-    version = serializers.IntegerField(source="version.number")
-
-    class Meta:
-        model = Enrolment
-        fields = ["id", "customer", "userid", "version", "state", "exit_reason", "anchor_at", "ended_at"]
-
-
-class EnrolmentList(generics.ListAPIView[Enrolment]):
-    """Who is or was in a 客户SOP."""
-
-    serializer_class = EnrolmentSerializer
-    queryset = Enrolment.objects.none()
-
-    def get_queryset(self) -> QuerySet[Enrolment]:
-        plan = generics.get_object_or_404(living(), pk=self.kwargs["pk"])
-        rows = Enrolment.objects.filter(plan=plan)
-        return rows.select_related("follow__customer", "follow__staff", "version").order_by("id")
-
-
 class TaskSerializer(serializers.ModelSerializer[StaffTask]):
     userid = serializers.CharField(source="staff.userid")
     customer = serializers.CharField(source="customer.external_userid", default=None, allow_null=True)
@@ -120,30 +100,38 @@ class TaskSerializer(serializers.ModelSerializer[StaffTask]):
         ]  # fmt: skip
 
 
+class TaskQuery(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(required=False, choices=StaffTask.State.choices)
+    userid = serializers.CharField(required=False, max_length=64, help_text="whose tasks")
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """An empty parameter is none."""
+        values: dict[str, Any] = super().to_internal_value({name: value for name, value in data.items() if value})
+        return values
+
+
 def all_tasks() -> QuerySet[StaffTask]:
     return StaffTask.objects.select_related("staff", "customer", "chat", "step_run__enrolment").order_by("id")
 
 
-@extend_schema(
-    parameters=[
-        OpenApiParameter("state", str, enum=[one.value for one in StaffTask.State]),
-        OpenApiParameter("userid", str, description="whose tasks"),
-    ]
-)
 class TaskList(generics.ListAPIView[StaffTask]):
     """任务 of staff, from plans and from headquarters."""
 
     serializer_class = TaskSerializer
     queryset = StaffTask.objects.none()
 
+    @extend_schema(parameters=[TaskQuery])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[StaffTask]:
-        rows = all_tasks()
-        if state := self.request.query_params.get("state"):
-            if state not in StaffTask.State.values:
-                raise ValidationError({"state": ", ".join(StaffTask.State.values)})
-            rows = rows.filter(state=state)
-        if userid := self.request.query_params.get("userid"):
-            rows = rows.filter(staff__userid_key=userid.lower())
+        given = TaskQuery(data=self.request.query_params)
+        given.is_valid(raise_exception=True)
+        wanted, rows = given.validated_data, all_tasks()
+        if "state" in wanted:
+            rows = rows.filter(state=wanted["state"])
+        if "userid" in wanted:
+            rows = rows.filter(staff__userid_key=wanted["userid"].lower())
         return rows
 
 

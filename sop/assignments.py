@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from content import messages
-from sop import remind, tasks, timing
+from members import quiet
+from sop import remind, tasks
 from sop.models import Assignment, StaffTask
 from tagging import segments
 from tenants import due, jobs
@@ -117,8 +118,7 @@ def _tell_when_it_starts(row: Assignment, staff_ids: set[int]) -> None:
     if row.starts_at <= now:
         remind.soon(staff_ids)
         return
-    at = timing.next_window(row.starts_at, zone) if timing.is_quiet(row.starts_at, zone) else row.starts_at
-    due.put(STARTS, {row.pk: at})
+    due.put(STARTS, {row.pk: quiet.awake(row.starts_at, zone)})
 
 
 def started(assignment_ids: list[int]) -> None:

@@ -14,8 +14,9 @@ from django.utils import timezone
 from contacts import bulk
 from contacts.models import Customer, Follow, FollowTag, TimelineEntry
 from members.models import Staff
-from sop import exits, timing
+from sop import exits, rules, timing
 from sop.models import Enrolment, Plan, PlanVersion, Step, StepRun
+from sop.pace import Pace
 from tagging.models import SegmentMember
 from tenants import due
 from tenants.staging import one_writer
@@ -89,19 +90,19 @@ def begin(version: PlanVersion, begins: Sequence[Begin]) -> int:
 
 
 def _plan_steps(version: PlanVersion, made: list[tuple[int, int, datetime]]) -> None:
-    zone, steps = timezone.get_current_timezone(), list(version.steps.order_by("no"))
-    runs = [_run_of(step, pk, anchor_at, zone) for pk, _follow, anchor_at in made for step in steps]
+    zone, steps, pace = timezone.get_current_timezone(), list(version.steps.order_by("no")), rules.pace()
+    runs = [_run_of(step, pk, anchor_at, zone, pace) for pk, _follow, anchor_at in made for step in steps]
     StepRun.objects.bulk_create(runs, batch_size=5000)
     due.put(STEP, {run.pk: run.due_at for run in runs if run.state == StepRun.State.WAITING})
     waiting = {run.enrolment_id for run in runs if run.state == StepRun.State.WAITING}
     exits.finish({pk for pk, _follow, _anchor in made} - waiting)
 
 
-def _run_of(step: Step, enrolment_id: int, anchor_at: datetime, zone: Any) -> StepRun:
-    fall = timing.falls(step, anchor_at, zone, seed=f"{enrolment_id}:{step.no}")
-    run = StepRun(enrolment_id=enrolment_id, step=step, due_at=fall.at, reason="moved" if fall.moved else "")
+def _run_of(step: Step, enrolment_id: int, anchor_at: datetime, zone: Any, pace: Pace) -> StepRun:
+    fall = timing.falls(step, anchor_at, zone, f"{enrolment_id}:{step.no}", pace)
+    run = StepRun(enrolment_id=enrolment_id, step=step, due_at=fall.at, reason=fall.reason)
     if fall.missed:
-        run.state, run.reason, run.settled_at = StepRun.State.EXPIRED, "before", timezone.now()
+        run.state, run.settled_at = StepRun.State.EXPIRED, timezone.now()
     return run
 
 

@@ -103,11 +103,18 @@ def with_progress(rows: list[Enrolment]) -> list[Enrolment]:
             total=Count("pk"), settled=Count("pk", filter=~Q(state__in=[StepRun.State.WAITING, StepRun.State.TASKED]))
         )
     }
-    following = StepRun.objects.filter(enrolment__in=rows, state=StepRun.State.WAITING).select_related("step")
-    upcoming = {one.enrolment_id: one for one in following.order_by("-due_at")}
+    notable = Q(state=StepRun.State.WAITING) | Q(reason="no_room")
+    runs = list(StepRun.objects.filter(notable, enrolment__in=rows).select_related("step").order_by("-due_at"))
+    upcoming = {one.enrolment_id: one for one in runs if one.state == StepRun.State.WAITING}
+    passed: dict[int, list[StepRun]] = {}
+    for run in reversed(runs):
+        if run.state != StepRun.State.WAITING:
+            passed.setdefault(run.enrolment_id, []).append(run)
     for row in rows:
         row.total, row.settled = told.get(row.pk, (0, 0))  # type: ignore[attr-defined]
         row.following = upcoming.get(row.pk)  # type: ignore[attr-defined]
+        row.passed = passed.get(row.pk, [])  # type: ignore[attr-defined]
+        row.no_room = reason_words("no_room") if row.pk in passed else ""  # type: ignore[attr-defined]
         row.reason = reason_words(row.exit_reason)  # type: ignore[attr-defined]
         if row.following and row.following.reason:  # type: ignore[attr-defined]
             row.following.why = reason_words(row.following.reason)  # type: ignore[attr-defined]

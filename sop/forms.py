@@ -12,9 +12,9 @@ from contacts.models import Stage, Tag
 from contacts.stages import living_stages
 from contacts.views import TagsField, living_tags, staff_choices
 from content.forms import MessageField
+from members import quiet
 from members.models import Staff
 from sop.models import Assignment, Plan, PlanVersion, Step
-from sop.timing import QUIET_FROM, QUIET_TO
 from sop.words import TRIGGERS
 from tagging.fields import ConditionsField
 from tagging.models import Segment
@@ -124,6 +124,10 @@ class StepForm(KitForm):
     )  # fmt: skip
     hours = forms.IntegerField(label=_("多少小时后"), min_value=0, max_value=24 * 30, required=False)
     minutes = forms.IntegerField(label=_("多少分钟后"), min_value=0, max_value=59, required=False)
+    workdays_only = forms.BooleanField(
+        label=_("仅工作日发送"), required=False,
+        help_text=_("遇到周末和节假日，顺延到下一个工作日的同一时间；节假日和调休在“发送规则”中填写"),
+    )  # fmt: skip
     valid_hours = forms.IntegerField(
         label=_("有效时长（小时）"), min_value=1, max_value=24 * 30, initial=24,
         help_text=_("超过后任务记为已过期；系统故障补发时，超过的也不再生成"),
@@ -138,7 +142,7 @@ class StepForm(KitForm):
         return {
             "title": step.title, "kind": "day" if step.after_minutes is None else "after", "day": step.day,
             "at": step.at, "hours": hours, "minutes": minutes, "valid_hours": step.valid_hours,
-            "content": step.content,
+            "workdays_only": step.workdays_only, "content": step.content,
         }  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -148,13 +152,14 @@ class StepForm(KitForm):
                 if values.get(name) is None and name not in self.errors:
                     self.add_error(name, words)
             at = values.get("at")
-            if at is not None and (at >= QUIET_FROM or at < QUIET_TO):
+            if at is not None and quiet.covers(at):
                 self.add_error("at", _("22:00–08:00 为免打扰时段，请换一个时间"))
         return values
 
     def fill(self, step: Step) -> Step:
         values = self.cleaned_data
         step.title, step.valid_hours, step.content = values["title"], values["valid_hours"], values["content"]
+        step.workdays_only = values["workdays_only"]
         if values["kind"] == "day":
             step.day, step.at, step.after_minutes = values["day"], values["at"], None
         else:

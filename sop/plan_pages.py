@@ -21,12 +21,12 @@ from console.answers import done
 from console.audit import record
 from console.lists import Column, Empty, Filters, ListPage
 from content import messages
-from sop import plans, upgrade
+from sop import plans, rules, upgrade
 from sop.enrol import newest
 from sop.enrolment_pages import enrolments_of, living, rights
 from sop.forms import PlanForm, SimulateForm, StepForm
 from sop.models import Enrolment, Plan, PlanVersion, Step
-from sop.words import Vocabulary, when_words
+from sop.words import Vocabulary, pace_words, reason_words, when_words
 from tagging.segment_uses import Hold, Use
 
 editors = role_required("owner", "admin")
@@ -162,6 +162,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": shown_steps(version),
         "close": plans.close_steps(version),
         "counts": counts,
+        "pace": pace_words(rules.pace()),
         "older": enrolments_of(request.user).filter(plan=plan, state=State.ACTIVE).exclude(version=published).count(),
         "simulate": SimulateForm(initial={"at": timezone.localtime()}),
         **rights(request),
@@ -345,7 +346,7 @@ def simulate(request: HttpRequest, pk: int) -> HttpResponse:
         "plan": plan,
         "version": version,
         "form": form,
-        "falls": [(one, when_words(one), fall) for one, fall in falls],
+        "falls": [(one, when_words(one), fall, reason_words(fall.reason)) for one, fall in falls],
     }
     return render(request, "sop/simulate.html", context, status=422 if form.errors else 200)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from contacts.models import Follow, FollowTag, Tag, TimelineEntry
 from content import messages
 from members.models import Staff
-from sop import exits, timing
+from sop import exits, rules, timing
 from sop.enrol import newest
 from sop.models import Plan, PlanVersion, Step
 from tagging import segments
@@ -28,7 +28,7 @@ CLOSE = timedelta(minutes=30)
 
 HISTORY = 30
 MOST_BEGINS = 5000
-COPIED = ("no", "day", "at", "after_minutes", "title", "content", "valid_hours")
+COPIED = ("no", "day", "at", "after_minutes", "workdays_only", "title", "content", "valid_hours")
 
 
 @transaction.atomic
@@ -210,9 +210,8 @@ def restore(plan: Plan) -> None:
 
 
 def simulate(version: PlanVersion, begun: datetime) -> list[tuple[Step, timing.Fall]]:
-    """When each step would fall due for a customer of that moment."""
-    zone = timezone.get_current_timezone()
-    return [(step, timing.falls(step, begun, zone)) for step in version.steps.order_by("no")]
+    """When each step would fall due for a customer of that moment who is in no other plan."""
+    return timing.course(version.steps.order_by("no"), begun, timezone.get_current_timezone(), rules.pace())
 
 
 @dataclass
@@ -255,13 +254,12 @@ class DryRun:
 def dry_run(version: PlanVersion, operator: Any = None, *, days: int = HISTORY, now: datetime | None = None) -> DryRun:
     """The plan over the beginnings of the last days, of the staff one may see. Nothing is written."""
     now, zone, result = now or timezone.now(), timezone.get_current_timezone(), DryRun()
-    steps = list(version.steps.order_by("no"))
+    steps, pace = list(version.steps.order_by("no")), rules.pace()
     begins = list(_begins(version, now - timedelta(days=days), operator))[: MOST_BEGINS + 1]
     result.cut = len(begins) > MOST_BEGINS
     for follow, begun in begins[:MOST_BEGINS]:
         result.customers += 1
-        for step in steps:
-            fall = timing.falls(step, begun, zone)
+        for _step, fall in timing.course(steps, begun, zone, pace):
             if fall.missed or fall.at > now:
                 continue
             if follow.ended_at is not None and follow.ended_at <= fall.at:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from contacts.models import Follow
 from members.models import Staff
-from sop import exits, remind, tasks, timing
+from sop import exits, remind, rules, tasks, timing
 from sop.enrol import STEP, able
 from sop.models import StaffTask, StepRun
 from sop.timing import Act
@@ -37,38 +37,57 @@ def fall_due(run_ids: list[int]) -> None:
 
 
 def _send(runs: list[StepRun], now: datetime) -> None:
-    zone, later, wanted = timezone.get_current_timezone(), dict[int, datetime](), list[StaffTask]()
+    zone, allowed = timezone.get_current_timezone(), rules.pace()
     staff_of = speakers([run.enrolment.follow for run in runs])
-    ownerless: set[Staff] = set()
+    seeds = {run.pk: f"{run.enrolment_id}:{run.step.no}" for run in runs}
+    planned = {run.pk: timing.falls(run.step, run.enrolment.anchor_at, zone, seeds[run.pk], allowed).at for run in runs}
+    ready, ownerless = list[StepRun](), set[Staff]()
     for run in runs:
-        seed = f"{run.enrolment_id}:{run.step.no}"
-        planned = timing.falls(run.step, run.enrolment.anchor_at, zone, seed).at
-        deadline = planned + timedelta(hours=run.step.valid_hours)
-        verdict = timing.judge(run.due_at, now, deadline, zone, seed)
-        staff_id = staff_of.get(run.enrolment.follow_id)
-        if verdict.act == Act.SEND and staff_id is None:
+        begins = _begins(run, planned[run.pk])
+        verdict = timing.judge(run.due_at, now, begins + timedelta(hours=run.step.valid_hours), zone, seeds[run.pk])
+        if verdict.act == Act.SEND and run.enrolment.follow_id in staff_of:
+            ready.append(run)
+            continue
+        if verdict.act == Act.SEND:
             run.reason = "half" if run.enrolment.follow.half else "staff_left"
             ownerless.add(run.enrolment.follow.staff)
-            verdict = _park(planned, now)
-        elif verdict.act == Act.LATER:
-            run.reason = "moved"
-        elif verdict.act == Act.EXPIRED:
-            run.reason = "late"
-        if verdict.act == Act.LATER and verdict.at is not None:
-            run.due_at = later[run.pk] = verdict.at
-        elif verdict.act == Act.EXPIRED or staff_id is None:
-            run.state, run.settled_at = State.EXPIRED, now
+            verdict = _park(begins, now)
+        else:
+            run.reason = "moved" if verdict.act == Act.LATER else "late"
+        _put_off(run, verdict.at, State.EXPIRED, now)
+    days = rules.days_of(ready, planned, now, allowed)
+    for run in ready:
+        day = days[run.pk]
+        if day is None or day.reason:
+            run.reason = day.reason if day else "no_room"
+            _put_off(run, timing.on_day(planned[run.pk], day.day, zone) if day else None, State.SKIPPED, now)
         else:
             run.state, run.reason = State.TASKED, ""
-            wanted.append(_task_of(run, staff_id, now))
+    _write(runs)
+    _make([_task_of(run, staff_of[run.enrolment.follow_id], now) for run in ready if run.state == State.TASKED])
+    remind.nobody_writes(ownerless)
+
+
+def _begins(run: StepRun, planned: datetime) -> datetime:
+    """Its time to be done counts from where the company's rule put it; what an outage took is not given back."""
+    return max(planned, run.due_at) if run.reason in ("crowded", "workday") else planned
+
+
+def _put_off(run: StepRun, at: datetime | None, over: StepRun.State, now: datetime) -> None:
+    """To that moment; without one it is over."""
+    if at is not None:
+        run.due_at = at
+    else:
+        run.state, run.settled_at = over, now
+
+
+def _write(runs: list[StepRun]) -> None:
     sent = [run.pk for run in runs if run.state == State.TASKED]
     StepRun.objects.filter(pk__in=sent).update(state=State.TASKED, reason="")
     rest = [run for run in runs if run.state != State.TASKED]
     StepRun.objects.bulk_update(rest, ["state", "reason", "settled_at", "due_at"])
-    due.put(STEP, later)
-    exits.finish(run.enrolment_id for run in runs if run.state == State.EXPIRED)
-    _make(wanted)
-    remind.nobody_writes(ownerless)
+    due.put(STEP, {run.pk: run.due_at for run in rest if run.state == State.WAITING})
+    exits.finish(run.enrolment_id for run in rest if run.state != State.WAITING)
 
 
 def _park(planned: datetime, now: datetime) -> timing.Verdict:

@@ -40,14 +40,15 @@ def own_task(staff: Staff, pk: int) -> StaffTask | None:
 
 @transaction.atomic
 def task_sent(task: StaffTask, part: str, sending: Sending) -> bool:
-    """A part of the task's content went out; True when that was the last one, which settles the task."""
+    """A part of the task's content went out; True when that was the last one, which settles the task. Where there is
+    nothing to send, no sending proves anything."""
     row = StaffTask.objects.select_for_update().get(pk=task.pk)
     wanted = messages.parts_of(row.content)
     if part in wanted and part not in row.sent:
         row.sent = [*row.sent, part]
         row.save(update_fields=["sent"])
     task.sent = row.sent
-    if row.state not in (State.OPEN, State.EXPIRED) or any(one not in row.sent for one in wanted):
+    if row.state not in (State.OPEN, State.EXPIRED) or not wanted or any(one not in row.sent for one in wanted):
         return False
     _settle([row], State.DONE, proof=Proof.SIDEBAR, at=sending.at, by=str(sending.staff or ""))
     task.state = row.state

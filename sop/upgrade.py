@@ -9,9 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from sop import exits, timing
+from sop import exits, rules, timing
 from sop.enrol import STEP, newest
 from sop.models import Enrolment, Plan, PlanVersion, Step, StepRun
+from sop.pace import Pace
 from tenants import due, jobs
 from tenants.jobs import JobRun
 from tenants.models import Job
@@ -77,14 +78,14 @@ def preview(version: PlanVersion) -> Preview:
 
 
 def fates(version: PlanVersion, rows: Sequence[Enrolment]) -> dict[int, Fate]:
-    steps, now = list(version.steps.order_by("no")), timezone.now()
+    steps, now, pace = list(version.steps.order_by("no")), timezone.now(), rules.pace()
     before: dict[int, list[StepRun]] = {row.pk: [] for row in rows}
     for run in StepRun.objects.filter(enrolment__in=before).select_related("step").order_by("due_at"):
         before[run.enrolment_id].append(run)
-    return {row.pk: _fate(steps, row, before[row.pk], now) for row in rows}
+    return {row.pk: _fate(steps, row, before[row.pk], now, pace) for row in rows}
 
 
-def _fate(steps: Iterable[Step], row: Enrolment, before: list[StepRun], now: datetime) -> Fate:
+def _fate(steps: Iterable[Step], row: Enrolment, before: list[StepRun], now: datetime, pace: Pace) -> Fate:
     """A step is the same one by its title or its content: nobody gets it twice for having been moved."""
     zone, fate = timezone.get_current_timezone(), Fate()
     had = [run for run in before if run.state in HAD]
@@ -96,10 +97,10 @@ def _fate(steps: Iterable[Step], row: Enrolment, before: list[StepRun], now: dat
         if any(same(run.step, step) for run in had):
             fate.had.append(step)
             continue
-        fall = timing.falls(step, row.anchor_at, zone, seed=f"{row.pk}:{step.no}")
+        fall = timing.falls(step, row.anchor_at, zone, f"{row.pk}:{step.no}", pace)
         if not fall.missed and fall.at > now:
-            at, reason = fall.at, "moved" if fall.moved else ""
-        elif old is not None and not fall.missed and timing.falls(old.step, row.anchor_at, zone).at <= now:
+            at, reason = fall.at, fall.reason
+        elif old is not None and not fall.missed and timing.falls(old.step, row.anchor_at, zone, pace=pace).at <= now:
             at, reason = old.due_at, old.reason  # it is late already, and still to be sent
         else:
             fate.past.append(step)

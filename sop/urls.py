@@ -1,10 +1,11 @@
 from django.urls import path
 
-from sop import assignment_pages, enrolment_pages, plan_pages, task_pages
+from sop import assignment_pages, enrolment_pages, plan_pages, rule_pages, task_pages
 
 app_name = "sop"
 urlpatterns = [
     path("sop/", plan_pages.index, name="plans"),
+    path("sop/rule/", rule_pages.rule, name="rule"),
     path("sop/new/", plan_pages.new, name="new_plan"),
     path("sop/<int:pk>/", plan_pages.detail, name="plan"),
     path("sop/<int:pk>/settings/", plan_pages.settings, name="plan_settings"),

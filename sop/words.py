@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Stage, Tag
 from members.models import Staff
+from sop.pace import Pace
 from sop.timing import When
 from tagging.models import Segment
 
@@ -21,9 +22,13 @@ REASONS: dict[str, Any] = {
     "archived": _("SOP 已删除"),
     "staff_left": _("员工已离职，没有接手的好友"),
     "manual": _("由操作员移出"),
+    "api": _("由接口移出"),
     "before": _("开始时已过这个时间"),
     "late": _("超过有效时长"),
     "moved": _("避开免打扰时段或因故顺延"),
+    "workday": _("避开休息日顺延"),
+    "crowded": _("客户的 SOP 任务已满，顺延"),
+    "no_room": _("客户的 SOP 任务已满，14 天内没有空位"),
     "exited": _("客户已退出 SOP"),
     "version": _("已换到新版本"),
     "stopped": _("任务已停止"),
@@ -42,6 +47,10 @@ def reason_words(reason: str) -> str:
 
 def when_words(step: When) -> str:
     """第 1 天 09:00, or 30 分钟后."""
+    return _now("%(when)s（仅工作日）") % {"when": _when(step)} if step.workdays_only else _when(step)
+
+
+def _when(step: When) -> str:
     if step.after_minutes is None:
         at = f"{step.at:%H:%M}"
         return (
@@ -55,6 +64,20 @@ def when_words(step: When) -> str:
     if hours and minutes:
         return _now("%(h)d 小时 %(m)d 分钟后") % {"h": hours, "m": minutes}
     return _now("%(h)d 小时后") % {"h": hours} if hours else _now("%(m)d 分钟后") % {"m": minutes}
+
+
+def pace_words(pace: Pace) -> str:
+    """Empty where the company set no limits."""
+    day, week = pace.per_day, pace.per_week
+    if day and week:
+        most = _now("每位客户每天最多 %(day)d 条、每周最多 %(week)d 条") % {"day": day, "week": week}
+    elif day:
+        most = _now("每位客户每天最多 %(day)d 条") % {"day": day}
+    elif week:
+        most = _now("每位客户每周最多 %(week)d 条") % {"week": week}
+    else:
+        return ""
+    return _now("%(most)s，所有 SOP 合计；超出的顺延，14 天内没有空位则跳过。") % {"most": most}
 
 
 class Vocabulary:
@@ -93,7 +116,7 @@ class Vocabulary:
 
     @staticmethod
     def _join(names: dict[int, str], ids: Any) -> str:
-        return "、".join(names.get(pk, _now("已删除")) for pk in _ids(ids))
+        return _now("、").join(names.get(pk, _now("已删除")) for pk in _ids(ids))
 
 
 def _ids(given: Any) -> list[int]:

@@ -44,6 +44,7 @@ class Step(TenantModel):
     day = models.PositiveSmallIntegerField(_("第几天"), null=True)  # 0 is the day of the beginning
     at = models.TimeField(_("时间"), null=True)
     after_minutes = models.PositiveIntegerField(_("之后分钟数"), null=True)
+    workdays_only = models.BooleanField(_("仅工作日发送"), default=False, db_default=False)
     title = models.CharField(_("步骤名称"), max_length=40)
     content = models.JSONField(default=dict)  # text and materials, as `content.messages` reads them
     valid_hours = models.PositiveSmallIntegerField(_("有效时长"), default=24)  # then the task is overdue

@@ -82,6 +82,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "console/segments/<int:pk>/restore/": MANAGERS,
     "console/segments/<int:pk>/watch/": MANAGERS,
     "console/sop/": ALL,
+    "console/sop/rule/": MANAGERS,
     "console/sop/new/": MANAGERS,
     "console/sop/<int:pk>/": ALL,
     "console/sop/<int:pk>/settings/": MANAGERS,

@@ -44,6 +44,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "console/broadcasts/<int:pk>/senders/<int:sender>": ("BroadcastSender", "pk"),
     "console/jobs/<int:key>": ("Job", "pk"),
     "api/v1/sop-plans/<int:pk>": ("Plan", "pk"),
+    "api/v1/sop-plans/<int:pk>/customers/<wecom:external_userid>": ("Customer", "external_userid"),
     "api/v1/tasks/<int:pk>": ("StaffTask", "pk"),
     "console/sop/<int:pk>": ("Plan", "pk"),
     "console/sop/steps/<int:pk>": ("Step", "pk"),

@@ -225,7 +225,7 @@ def number_of(model: type[models.Model], number: int, owner: Tenant | None, colu
 
 def plain(column: Any, number: int) -> Any:
     if isinstance(column, ArrayField):
-        return [number]
+        return [plain(column.base_field, number)]
     if isinstance(column, models.BooleanField):
         return bool(column.default) if column.has_default() else False
     if isinstance(column, models.GenericIPAddressField):

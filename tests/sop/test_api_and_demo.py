@@ -4,6 +4,7 @@ import pytest
 from django.db.models import Count
 from django.utils import timezone
 
+from contacts.models import Customer
 from contacts.stages import add_stage, move_to_stage
 from sop import enrol
 from sop.demo import seed_sop
@@ -37,8 +38,47 @@ def test_plans_their_customers_and_tasks_are_told(entered, company, in_acme):
     assert (listed["title"], listed["customer"], listed["plan"]) == ("回访", "wm韩梅梅", None)
     assert caller.get(f"tasks/{task.pk}") == listed
     assert caller.get("tasks", state="done")["data"] == []
-    assert caller.status("tasks", state="nonsense") == 400
+    assert len(caller.get("tasks", state="", userid="")["data"]) == 1
+    for name, text in (("state", "nonsense"), ("state", "a\x00b"), ("userid", "a\x00b"), ("userid", "x" * 1000)):
+        answer = caller.ask("GET", "tasks", query={name: text})
+        assert (answer.status_code, list(answer.json()["field_errors"])) == (400, [name])
     assert caller.status("sop-plans/0") == 404
+
+
+def test_another_system_puts_a_customer_into_a_plan_and_takes_it_out(company, make_plan, in_acme):
+    plan = make_plan({"after_minutes": 60 * 24})
+    company.add("韩梅梅", "wang", "li")
+    company.add("没人了", "zhao")
+    company.staff["zhao"].left_at = timezone.now()
+    company.staff["zhao"].save()
+    Customer.objects.filter(name="韩梅梅").update(external_userid="wmHan")
+    caller, path = Caller.of(in_acme), f"sop-plans/{plan.pk}/customers"
+    for body, field in (
+        ({}, "customer"),
+        ({"customer": "wm\x00"}, "customer"),
+        ({"customer": "nobody"}, "customer"),
+        ({"customer": "wm没人了"}, "customer"),
+        ({"customer": "wmHan", "userid": "zhao"}, "userid"),
+    ):
+        answer = caller.post(path, body)
+        assert (answer.status_code, list(answer.json()["field_errors"])) == (400, [field]), body
+    wish = {"customer": "wmHan", "userid": "WANG"}
+    made, again = (caller.post(path, wish, idempotency_key="order-7") for _ in range(2))
+    assert (made.status_code, again.status_code) == (201, 201)
+    assert made.json() == again.json() == caller.get(path)["data"][0]
+    assert (made.json()["userid"], made.json()["state"]) == ("wang", "active")
+    there = caller.post(path, {"customer": "wmHan"})
+    assert (there.status_code, there.json()["id"]) == (200, made.json()["id"])
+
+    out = caller.ask("DELETE", f"{path}/wmHan")
+    assert (out.status_code, out.json()["state"], out.json()["exit_reason"]) == (200, "exited", "api")
+    assert not DueRow.objects.filter(kind="sop.step").exists()
+    assert caller.ask("DELETE", f"{path}/wmHan").status_code == 404
+    with in_acme:
+        Plan.objects.update(enabled=False)
+    assert caller.post(path, wish).status_code == 400
+    with in_acme:
+        assert Enrolment.objects.count() == 1
 
 
 def test_the_demo_has_a_month_of_history_and_is_made_once(company: Company) -> None:

@@ -155,8 +155,8 @@ def test_steps_whose_hour_was_over_are_not_made_up_for(company, make_plan, clock
 
 def test_simulation_lists_the_dates(company, make_plan):
     plan = make_plan({"day": 0, "at": time(9)}, {"after_minutes": 420}, {"day": 7, "at": time(20, 30)})
-    told = [(fall.at, fall.moved, fall.missed) for _step, fall in plans.simulate(enrol.newest(plan), at(1, 15, 20))]
-    assert told == [(at(2, 8), True, False), (at(1, 9), False, True), (at(8, 20, 30), False, False)]
+    told = [(fall.at, fall.reason, fall.missed) for _step, fall in plans.simulate(enrol.newest(plan), at(1, 15, 20))]
+    assert told == [(at(2, 8), "moved", False), (at(1, 9), "before", True), (at(8, 20, 30), "", False)]
 
 
 def test_a_dry_run_counts_what_history_would_have_made_and_writes_nothing(company, make_plan):

@@ -13,8 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from contacts.models import Follow
+from members import quiet
 from scrm.up.folder import ROOT
-from sop import enrol, plans, timing
+from sop import enrol, plans
 from sop.models import Plan, StaffTask, StepRun
 from tenants.models import DueRow, Tenant, Tick
 from tests.pages_of_apps.company import Company
@@ -26,8 +27,8 @@ pytestmark = [pytest.mark.usefixtures("db_commits"), pytest.mark.long]
 AWAKE = """
 import django; django.setup()
 from datetime import time
-from sop import timing
-timing.QUIET_FROM, timing.QUIET_TO = time.max, time.min
+from members import quiet
+quiet.FROM, quiet.TO = time.max, time.min
 from tenants import due
 """
 WORKER = (
@@ -101,8 +102,8 @@ def killable() -> Iterator[list[Killable]]:
 @pytest.fixture(autouse=True)
 def awake(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs at any hour of the day."""
-    monkeypatch.setattr(timing, "QUIET_FROM", time.max)
-    monkeypatch.setattr(timing, "QUIET_TO", time.min)
+    monkeypatch.setattr(quiet, "FROM", time.max)
+    monkeypatch.setattr(quiet, "TO", time.min)
 
 
 def many_enter(tenant: Tenant, count: int, *, due_in: timedelta = timedelta(0)) -> None:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from members.quiet import awake, is_quiet
 from sop import timing
 from sop.timing import Act, Fall
 
@@ -17,6 +18,7 @@ class At:
     day: int | None = None
     at: time | None = None
     after_minutes: int | None = None
+    workdays_only: bool = False
 
 
 def moment(day: int, hour: int, minute: int = 0) -> datetime:
@@ -32,12 +34,12 @@ BEGUN = moment(1, 15, 20)
         (At(day=1, at=time(9)), Fall(moment(2, 9))),
         (At(day=7, at=time(20, 30)), Fall(moment(8, 20, 30))),
         (At(day=0, at=time(18)), Fall(moment(1, 18))),
-        (At(day=0, at=time(9)), Fall(moment(1, 9), missed=True)),
+        (At(day=0, at=time(9)), Fall(moment(1, 9), "before", missed=True)),
         (At(after_minutes=0), Fall(BEGUN)),
         (At(after_minutes=30), Fall(moment(1, 15, 50))),
-        (At(after_minutes=7 * 60), Fall(moment(2, 8), moved=True)),  # 22:20 is quiet
-        (At(day=2, at=time(6)), Fall(moment(3, 8), moved=True)),
-        (At(day=0, at=time(23)), Fall(moment(2, 8), moved=True)),
+        (At(after_minutes=7 * 60), Fall(moment(2, 8), reason="moved")),  # 22:20 is quiet
+        (At(day=2, at=time(6)), Fall(moment(3, 8), reason="moved")),
+        (At(day=0, at=time(23)), Fall(moment(2, 8), reason="moved")),
     ],
 )
 def test_a_step_falls_due_in_the_companys_own_time(step, expected):
@@ -54,9 +56,22 @@ def test_the_steps_of_many_customers_are_spread_around_their_hour_and_stay_outsi
     assert len(nine) > 80
     assert all(abs(one - moment(2, 9)) <= timedelta(seconds=60) for one in nine)
     eight = [timing.falls(At(day=1, at=time(8)), BEGUN, CHINA, seed=f"{n}:1").at for n in range(500)]
-    assert all(not timing.is_quiet(one, CHINA) for one in eight)
+    assert all(not is_quiet(one, CHINA) for one in eight)
     same = [timing.falls(At(day=1, at=time(9)), BEGUN, CHINA, seed="7:1") for _ in range(2)]
     assert same[0] == same[1]
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        (moment(5, 21, 59), moment(5, 21, 59)),
+        (moment(5, 22), moment(6, 8)),
+        (moment(5, 2, 30), moment(5, 8)),
+        (moment(5, 8), moment(5, 8)),
+    ],
+)
+def test_the_quiet_hours_end_at_eight(now, then):
+    assert awake(now, CHINA) == then
 
 
 DAY = timedelta(hours=24)
