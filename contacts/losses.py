@@ -34,7 +34,7 @@ def follows_ended(follow_ids: Sequence[int], **_more: Any) -> None:
     if not sides or not (told.to_staff or told.to_manager):
         return
     recent = Follow.objects.filter(pk__in=follow_ids, ended_by__in=sides, ended_at__gte=timezone.now() - FRESH)
-    lost = list(recent.select_related("customer", "staff").order_by("staff_id", "ended_at", "id"))
+    lost = list(recent.select_related("customer", "staff__operator").order_by("staff_id", "ended_at", "id"))
     if not lost:
         return
     receivers: dict[int, tuple[Staff, list[Follow]]] = {}

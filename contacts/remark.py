@@ -1,6 +1,8 @@
 """备注: a staff member's own words on a customer, written to WeCom first and to our rows when WeCom has it."""
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -11,6 +13,7 @@ from contacts.models import Follow, TimelineEntry
 from tenants import outbox
 from tenants.models import OutgoingCall
 
+Kind = TimelineEntry.Kind
 MAX_REMARK = 20  # characters, as externalcontact/remark has it (path/92115)
 MAX_DESCRIPTION = 150
 
@@ -60,22 +63,28 @@ def remark_changed(call: OutgoingCall) -> None:
         return
     body = outbox.body_of(call)
     payload = {"remark": body["remark"], "description": body["description"]}
-    done = call.state == OutgoingCall.State.OK
-    if done:
+    if call.state == OutgoingCall.State.OK:
         payload["before"] = follow.remark
         follow.remark, follow.description = body["remark"], body["description"]
         follow.raw_hash = bulk.own_change(timezone.now())
         follow.save(update_fields=["remark", "description", "raw_hash"])
         bulk.refresh_customers([follow.customer_id])
-    else:
-        payload |= {"code": call.result_code, "state": call.state, "reason": call.result_message}
+    tell_timeline(call, follow, payload, done=Kind.REMARK_CHANGED, failed=Kind.REMARK_FAILED)
+
+
+def tell_timeline(call: OutgoingCall, follow: Follow, payload: Mapping[str, Any], *, done: str, failed: str) -> None:
+    """What a change of a friendship came to: who asked for it and when, or why WeCom did not take it."""
+    kind = done
+    if call.state != OutgoingCall.State.OK:
+        kind = failed
+        payload = {**payload, "code": call.result_code, "state": call.state, "reason": call.result_message}
     entry = bulk.Entry(
-        key=f"remark:{call.pk}:{call.state}",
-        kind=TimelineEntry.Kind.REMARK_CHANGED if done else TimelineEntry.Kind.REMARK_FAILED,
+        key=f"{call.purpose}:{call.pk}:{call.state}",
+        kind=kind,
         at=timezone.now(),
         customer_id=follow.customer_id,
         staff_id=follow.staff_id,
         actor=call.requested_by,
-        payload=payload,
+        payload=dict(payload),
     )
     bulk.write_timeline([entry], source=call.context["source"])

@@ -27,6 +27,7 @@ class StaffNews:
     main_department: int | None = None
     departments: Sequence[int] | None = None
     leader_in: frozenset[int] = frozenset()
+    direct_leader: str | None = None
     can_follow: bool | None = None
     visible: bool | None = None
 
@@ -67,6 +68,7 @@ _STAFF = {
     "main_department": "bigint",
     "can_follow": "boolean",
     "visible": "boolean",
+    "direct_leader": "text",
 }
 _UPDATE_STAFF = """
 UPDATE members_staff m SET
@@ -74,23 +76,25 @@ UPDATE members_staff m SET
     position = COALESCE(s.position, m.position), avatar = COALESCE(s.avatar, m.avatar),
     status = COALESCE(s.status, m.status), main_department_id = COALESCE(d.id, m.main_department_id),
     can_follow = COALESCE(s.can_follow, m.can_follow), visible = COALESCE(s.visible, m.visible),
+    direct_leader = COALESCE(s.direct_leader, m.direct_leader),
     left_at = CASE WHEN s.status <> 5 THEN NULL ELSE m.left_at END, synced_at = %(at)s
 FROM pg_temp.stage_staff s LEFT JOIN members_department d ON d.wecom_id = s.main_department
 WHERE m.userid_key = s.userid_key AND (
     COALESCE(s.name, m.name), COALESCE(s.pinyin, m.pinyin), COALESCE(s.alias, m.alias),
     COALESCE(s.position, m.position), COALESCE(s.avatar, m.avatar), COALESCE(s.status, m.status),
     COALESCE(d.id, m.main_department_id), COALESCE(s.can_follow, m.can_follow), COALESCE(s.visible, m.visible),
-    CASE WHEN s.status <> 5 THEN NULL ELSE m.left_at END
+    COALESCE(s.direct_leader, m.direct_leader), CASE WHEN s.status <> 5 THEN NULL ELSE m.left_at END
 ) IS DISTINCT FROM (
-    m.name, m.pinyin, m.alias, m.position, m.avatar, m.status, m.main_department_id, m.can_follow, m.visible, m.left_at
+    m.name, m.pinyin, m.alias, m.position, m.avatar, m.status, m.main_department_id, m.can_follow, m.visible,
+    m.direct_leader, m.left_at
 )
 """
 _INSERT_STAFF = """
 INSERT INTO members_staff (userid, userid_key, name, pinyin, alias, position, avatar, status, main_department_id,
-    can_follow, visible, synced_at)
+    can_follow, visible, direct_leader, synced_at)
 SELECT s.userid, s.userid_key, COALESCE(s.name, ''), COALESCE(s.pinyin, ''), COALESCE(s.alias, ''),
     COALESCE(s.position, ''), COALESCE(s.avatar, ''), COALESCE(s.status, 1), d.id,
-    COALESCE(s.can_follow, false), COALESCE(s.visible, true), %(at)s
+    COALESCE(s.can_follow, false), COALESCE(s.visible, true), COALESCE(s.direct_leader, ''), %(at)s
 FROM pg_temp.stage_staff s LEFT JOIN members_department d ON d.wecom_id = s.main_department
 WHERE NOT EXISTS (SELECT FROM members_staff m WHERE m.userid_key = s.userid_key)
 ORDER BY s.userid_key ON CONFLICT (userid_key) DO NOTHING
@@ -161,6 +165,7 @@ def _staff_row(one: StaffNews) -> tuple[object, ...]:
         one.main_department,
         one.can_follow,
         one.visible,
+        _cut(one.direct_leader, 64),
     )
 
 

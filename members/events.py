@@ -100,6 +100,7 @@ def news_of(member: Member) -> StaffNews:
         main_department=member.main_department,
         departments=member.departments or None,
         leader_in=frozenset(member.leader_in),
+        direct_leader=_first(member.direct_leaders) if "direct_leader" in member.raw else None,
         visible=True,
     )
 
@@ -120,7 +121,13 @@ def _news_in(event: Event, userid: str) -> StaffNews:
         main_department=int(main) if main.isdecimal() else None,
         departments=departments or None,
         leader_in=frozenset(one for one, lead in zip(departments, leads, strict=False) if lead == "1"),
+        direct_leader=_first(event.listed("DirectLeader")) if "DirectLeader" in event.fields else None,
     )
+
+
+def _first(userids: Sequence[str]) -> str:
+    """WeCom lets a member have one direct leader (path/90196), in a list; none is an answer, too."""
+    return userids[0].lower() if userids else ""
 
 
 def _told(event: Event, name: str) -> str | None:

@@ -33,6 +33,7 @@ def rename(old: str, new: str) -> None:
     if gone is not None:  # it came first, by another event or a sync
         merge(kept, gone)
     Staff.objects.filter(pk=kept.pk).update(userid=new, userid_key=new.lower())
+    Staff.objects.filter(direct_leader=old.lower()).update(direct_leader=new.lower())
 
 
 @transaction.atomic

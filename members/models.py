@@ -41,6 +41,7 @@ class Staff(TenantModel):
     main_department = models.ForeignKey(Department, on_delete=models.SET_NULL, null=True, related_name="+")
     can_follow = models.BooleanField(_("客户联系权限"), default=False)
     visible = models.BooleanField(_("在应用可见范围内"), default=True)
+    direct_leader = models.CharField(max_length=64, blank=True, db_default="", default="")  # their `userid_key`
     left_at = models.DateTimeField(null=True)
     operator = models.OneToOneField(
         "accounts.Operator", on_delete=models.SET_NULL, null=True, related_name="staff", db_constraint=True

@@ -65,9 +65,11 @@ def tell(staff: Iterable[Staff], *, title: Any, text: Any, url: str, key: str, k
 
 def page_for(staff: Staff, console: str = "", *, customer: int | None = None) -> str:
     """A page that this member may enter: of the console with an account there, else of the sidebar, where `customer`
-    names one of their own; without one it is their day."""
+    names one of their own. Without one it is their day, or their team for news that have a page of the console."""
     if console and staff.operator is not None and staff.operator.is_active:
         return console
+    if console and customer is None:
+        return reverse("sidebar:team")
     return reverse("sidebar:today") if customer is None else reverse("sidebar:customer", args=[customer])
 
 
@@ -110,7 +112,8 @@ def manager_of(staff: Staff) -> Staff | None:
 
 
 def managers_of(staff: Iterable[Staff]) -> dict[int, Staff]:
-    """The managers of many members by their ids, in three statements; who leads is led by the department above."""
+    """The managers of many members by their ids, with their accounts, in three statements; who leads is led by the
+    department above."""
     people = {one.pk: one for one in staff}
     placed: dict[int, list[int]] = {}
     for row in StaffDepartment.objects.filter(staff__in=people, department__deleted_at=None).order_by("id"):
@@ -119,7 +122,7 @@ def managers_of(staff: Iterable[Staff]) -> dict[int, Staff]:
     by_wecom_id = {one.wecom_id: one for one in departments.values()}
     leaders: dict[int, list[Staff]] = {}
     led = StaffDepartment.objects.filter(is_leader=True, staff__left_at=None, staff__status=Staff.Status.ACTIVE)
-    for row in led.select_related("staff").order_by("id") if placed else ():
+    for row in led.select_related("staff__operator").order_by("id") if placed else ():
         leaders.setdefault(row.department_id, []).append(row.staff)
     found: dict[int, Staff] = {}
     for pk, one in people.items():

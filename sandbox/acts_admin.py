@@ -167,6 +167,9 @@ def staff_updates(scene: Scene) -> dict[str, Any]:
         fields["IsLeaderInDept"] = comma([int(number in staff.leader_in) for number in staff.departments])
     if wish.get("position") is not None:
         fields["Position"] = staff.position = scene.text("position")
+    if wish.get("direct_leader") is not None:
+        staff.direct_leader = [scene.text("direct_leader")] if wish["direct_leader"] else []
+        fields["DirectLeader"] = comma(staff.direct_leader)
     if wish.get("status") is not None:
         fields["Status"] = staff.status = int(wish["status"])
     if wish.get("customer_contact") is not None:
@@ -186,6 +189,8 @@ def rename(scene: Scene, staff: Staff, userid: str) -> None:
         raise CannotAct(f"账号已存在：{userid}")
     del corp.staff[old.lower()]
     corp.touch("staff", old.lower())
+    for one in corp.staff.values():
+        one.direct_leader = [userid if name == old else name for name in one.direct_leader]
     staff.userid = userid
     corp.staff[userid.lower()] = staff
     book = corp.books.pop(old.lower(), [])

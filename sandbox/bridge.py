@@ -15,7 +15,7 @@ from sandbox.control import Control, Refused, body_of, json_answer
 from sandbox.corp import Corp
 from sandbox.jsapi import HARMLESS, JS_APIS, JsCall
 from sandbox.objects import App
-from sandbox.pages import FAILURES, JsFail, Page
+from sandbox.pages import FAILURES, LATE, JsFail, Page
 from sandbox.tickets import OF_CORP, BadSignature
 
 CONFIG_CALLS = ("preVerifyJSAPI", "agentConfig")
@@ -62,9 +62,12 @@ class Bridge:
         params = wish.get("params") if isinstance(wish.get("params"), dict) else {}
         choice = wish.get("choice") if isinstance(wish.get("choice"), dict) else {}
         corp = self.world.corps.get(page.visitor.corp_id) if page.visitor else None
+        mishap = self.world.pages.strike(corp.corp_id, name) if corp is not None else None
         try:
             if corp is None or page.visitor is None:
                 raise JsFail("no_permission", "nobody is signed in to this client")
+            if mishap is not None and mishap.failure != LATE:
+                raise JsFail(mishap.failure)
             answer = self.answer(page, corp, name, dict(params or {}), dict(choice or {}), str(wish.get("url") or ""))
             said = "ok"
         except JsFail as failure:
@@ -75,6 +78,8 @@ class Bridge:
             self.world.effects.note(
                 corp, "jsapi", name=name, userid=page.visitor.person, params=params, said=said, page=page.id
             )
+        if mishap is not None and mishap.failure == LATE:
+            await self.world.pages.removed(mishap)
         if not said:
             return json_answer({"silent": True})
         return json_answer(answer | {"err_msg": f"{name}:{said}"})
@@ -82,9 +87,6 @@ class Bridge:
     def answer(
         self, page: Page, corp: Corp, name: str, params: dict[str, Any], choice: dict[str, Any], url: str
     ) -> dict[str, Any]:
-        mishap = self.world.pages.strike(corp.corp_id, name)
-        if mishap is not None:
-            raise JsFail(mishap.failure)
         if name in CONFIG_CALLS:
             self.believe(page, corp, name, params, url)
             return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from sandbox.visitors import Visitor
 
 KEPT = 500
+LATE = "late"
 # What the client answers then (wecom-api.md 8.2): `err_msg` behind the call's name, and a code where it has one.
 FAILURES: dict[str, tuple[str, int | None]] = {
     "no_permission": ("fail_no permission", None),
@@ -23,6 +25,7 @@ FAILURES: dict[str, tuple[str, int | None]] = {
     "unreliable_domain": ("fail,not match any reliable domain", 80001),
     "invalid_media": ("fail,invalid media_id", 40007),
     "silent": ("", None),  # never answers
+    LATE: ("ok", None),  # done, and said when the mishap is removed
 }
 
 
@@ -64,6 +67,7 @@ class Pages:
         self.open_ones: dict[str, Page] = {}
         self.ids = itertools.count(1)
         self.mishaps: dict[int, Mishap] = {}
+        self.waited_for: dict[int, asyncio.Event] = {}
 
     def open(self, visitor: Visitor | None, host: str) -> Page:
         page = Page(secrets.token_urlsafe(12), visitor, host)
@@ -97,7 +101,12 @@ class Pages:
         doomed = [number for number, mishap in self.mishaps.items() if corp_id in ("", mishap.corp_id)]
         for number in doomed:
             del self.mishaps[number]
+            self.waited_for.pop(number, asyncio.Event()).set()
         return len(doomed)
+
+    async def removed(self, mishap: Mishap) -> None:
+        if mishap.id in self.mishaps:
+            await self.waited_for.setdefault(mishap.id, asyncio.Event()).wait()
 
     def view(self) -> list[dict[str, Any]]:
         return [asdict(mishap) for mishap in self.mishaps.values()]

@@ -119,6 +119,8 @@ def sent(request: HttpRequest, staff: Staff) -> HttpResponse:
     task = None
     if of == "task" and pk.isdecimal() and len(pk) < 19:
         task = tasks.own_task(staff, int(pk))
+    if task is not None and task.customer_id is not None and (customer is None or customer.pk != task.customer_id):
+        task = None  # what went to somebody else proves nothing
     sending, new = sendings.record(
         f"{staff.pk}:{key}",
         staff,
@@ -128,9 +130,11 @@ def sent(request: HttpRequest, staff: Staff) -> HttpResponse:
         script=script,
         task_id=task.pk if task else None,
     )
-    if task is not None and new:
+    if task is not None:  # also when told again: the first report may have ended between the two
         tasks.task_sent(task, request.POST.get("part", ""), sending)
-    return JsonResponse({"new": new, "done": bool(task and task.state == task.State.DONE)})
+    if task is None or task.state != task.State.DONE:
+        return JsonResponse({"new": new, "done": False})
+    return JsonResponse({"new": new, "done": True, "left": tasks.open_tasks(staff, task.customer).count()})
 
 
 def chat_asked(request: HttpRequest, staff: Staff) -> GroupChat | None:

@@ -13,6 +13,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from accounts import lockout
+from console.audit import client_ip
 from members.models import Staff
 from sidebar.access import salt, sign_in, sign_in_url
 from tenants.current import client_for, main_app
@@ -71,9 +73,14 @@ def back(request: HttpRequest) -> HttpResponse:
     code = request.GET.get("code", "")
     if not code or not state or not constant_time_compare(state, request.GET.get("state", "")):
         return failed(request, _("这次登录不是从本页发起的，或者已经过期。"), _("关闭侧边栏，再从工具栏打开一次。"))
+    address = f"seller:{client_ip(request)}"
+    if lockout.is_closed(address):  # WeCom's answers to made-up codes are calls that the members' own need
+        return failed(request, _("这个网络连续多次登录失败，已暂停登录。"), _("请 15 分钟后再试。"))
     try:
         userid = member_of(code)
     except WeComError as error:
+        if error.code in CODE_USED:
+            lockout.count(address)
         if error.code in CODE_USED and tries < TRIES:
             return leave(request, then, tries=tries + 1)
         words = words_for(error.code)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from contacts.models import Customer, Follow, FollowUp
 from content import messages
 from members.models import Staff
+from members.scope import leads
 from sidebar.access import seller_required
 from sidebar.content_views import as_parts, customer_asked
 from sidebar.customer_views import refused
@@ -96,6 +97,7 @@ def today(request: HttpRequest, staff: Staff) -> HttpResponse:
     recent = customers.order_by(F("facts__last_message_at").desc(nulls_last=True), "-last_added_at", "-id")[:20]
     context = {
         "staff": staff,
+        "leads": leads(staff),
         "tasks": with_previews(tasks.open_tasks(staff)),
         "lost": list(lost_by(staff)),
         "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sidebar import content_views, customer_views, group_views, oauth, task_views, views
+from sidebar import content_views, customer_views, group_views, oauth, task_views, team_views, views
 
 app_name = "sidebar"
 urlpatterns = [
@@ -24,4 +24,5 @@ urlpatterns = [
     path("tasks/<int:pk>/done/", task_views.done, name="finish_task"),
     path("sent/", content_views.sent, name="sent"),
     path("today/", task_views.today, name="today"),
+    path("team/", team_views.team, name="team"),
 ]

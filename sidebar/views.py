@@ -38,12 +38,15 @@ def _shell(request: HttpRequest, staff: Staff) -> HttpResponse:
     return opened(request, staff)
 
 
-def opened(request: HttpRequest, staff: Staff, *, page: bool = False, customer: str = "") -> HttpResponse:
-    """The shell. `page`: a link of ours was opened, the client need not say where; `customer`: whom it is about."""
+def opened(
+    request: HttpRequest, staff: Staff, *, page: bool = False, customer: str = "", first: str = ""
+) -> HttpResponse:
+    """The shell. `page`: a link of ours was opened, the client need not say where; `customer`: whom it is about;
+    `first`: the panel it leads to, where that is not the usual one."""
     app = main_app()
     get_token(request)
     setting = {"corpId": app.corp_id, "agentId": app.agent_id, "apis": JS_APIS, "member": staff.userid}
-    setting |= {"page": page, "customer": customer}
+    setting |= {"page": page, "customer": customer, "first": first}
     context = {"setting": json.dumps(setting), "staff": staff, "customer": customer}
     return render(request, "sidebar/shell.html", context)
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from contacts import bulk
 from contacts.models import Follow, FollowTag, Tag, TimelineEntry
-from contacts.remark import pair_of, refuse_if_gone
+from contacts.remark import pair_of, refuse_if_gone, tell_timeline
 from contacts.signals import tags_changed
 from tagging import gone as gone_tags
 from tagging.models import RuleHit, TagRunItem
@@ -20,6 +20,7 @@ from tenants import outbox
 from tenants.faults import words_for
 from tenants.models import OutgoingCall
 
+Kind = TimelineEntry.Kind
 MAX_TAGS = 3000  # on one friendship, as externalcontact/mark_tag has it (path/92118)
 
 
@@ -110,18 +111,7 @@ def tags_marked(call: OutgoingCall) -> None:
         FollowTag.objects.filter(follow=follow, tag_id__in=call.context["remove"]).delete()
         Follow.objects.filter(pk=follow.pk).update(raw_hash=bulk.own_change(timezone.now()))
         bulk.refresh_customers([follow.customer_id])
-    else:
-        payload |= {"code": call.result_code, "state": call.state, "reason": call.result_message}
-    entry = bulk.Entry(
-        key=f"mark_tag:{call.pk}:{call.state}",
-        kind=TimelineEntry.Kind.TAGS_CHANGED if done else TimelineEntry.Kind.TAGS_FAILED,
-        at=timezone.now(),
-        customer_id=follow.customer_id,
-        staff_id=follow.staff_id,
-        actor=call.requested_by,
-        payload=payload,
-    )
-    bulk.write_timeline([entry], source=call.context["source"])
+    tell_timeline(call, follow, payload, done=Kind.TAGS_CHANGED, failed=Kind.TAGS_FAILED)
     if done:
         with _by_rule(call.context.get("hit")):
             tags_changed.send(Follow, follow_ids=[follow.pk], source=call.context["source"])

@@ -22,11 +22,15 @@ def test_an_update_changes_what_it_says_and_leaves_the_rest(events):
     events.sandbox.act("staff_joins", userid="sunli", name="孙莉", departments=[1])
     events.handle_new()
 
-    events.sandbox.act("staff_updates", userid="sunli", position="店长")
+    events.sandbox.act("staff_updates", userid="sunli", position="店长", direct_leader="ChenMei")
     events.handle_new()
 
     staff = Staff.objects.get(userid_key="sunli")
     assert (staff.name, staff.position, staff.departments.count()) == ("孙莉", "店长", 1)
+    assert staff.direct_leader == "chenmei"
+    events.sandbox.act("staff_updates", userid="sunli", direct_leader="")
+    events.handle_new()
+    assert Staff.objects.get(userid_key="sunli").direct_leader == ""
 
 
 def test_a_new_userid_keeps_the_person_and_his_customers(events):
@@ -34,9 +38,14 @@ def test_a_new_userid_keeps_the_person_and_his_customers(events):
     events.sandbox.act("customer_adds", userid="sunli", name="韩梅梅")
     events.handle_new()
 
+    events.sandbox.act("staff_joins", userid="liqiang", name="李强", departments=[1])
+    events.sandbox.act("staff_updates", userid="liqiang", direct_leader="sunli")
+    events.handle_new()
+
     events.sandbox.act("staff_updates", userid="sunli", new_userid="sunli2")
     events.handle_new()
 
+    assert Staff.objects.get(userid_key="liqiang").direct_leader == "sunli2"
     assert Follow.objects.get().staff.userid == "sunli2"
     assert not Staff.objects.filter(userid_key="sunli").exists()
 

@@ -41,6 +41,14 @@ SENDING = [
     ("fail", "没有发出去", "sendChatMessage:fail"),
     ("silent", "不确定是否发出", "no answer"),
 ]
+LATE = [  # what the person does while the client has not answered, and what the customer gets by it
+    ("waits", 1),
+    ("sends again", 2),
+]
+LATE_OF_A_TASK = [  # which of its two parts is answered late, and what is asked of the person then
+    (0, "刚才的已发出，还有内容没有发"),
+    (1, ""),
+]
 CHATS = [
     ("cancel", "已取消，没有打开聊天", "openEnterpriseChat:cancel"),
     ("no_permission", "没有打开聊天", "no permission"),
@@ -83,6 +91,14 @@ def told(pane: Pane, box: str, words: str, detail: str, *, silent: str = "") -> 
 
 def gone_out(sandbox: Sandbox) -> int:
     return len([one for one in sandbox.effects("jsapi") if one["name"] == "sendChatMessage" and one["said"] == "ok"])
+
+
+def in_doubt(pane: Pane, messages: int) -> None:
+    """So many messages went out, and of the last one the client has said nothing for longer than we wait."""
+    while gone_out(pane.sandbox) < messages:
+        pane.page.wait_for_timeout(20)
+    pane.page.clock.fast_forward(9_000)
+    expect(pane.page.locator("#notice")).to_contain_text("不确定是否发出")
 
 
 def counted(acme: Tenant) -> tuple[int, int]:
@@ -135,15 +151,19 @@ def test_what_the_client_does_not_send_is_not_counted(
     assert (gone_out(sandbox), counted(at_work)) == (1, (1, 1))
 
 
-def test_half_of_a_task_is_half_done(at_work: Tenant, pane: Pane, follow: Follow, sandbox: Sandbox) -> None:
-    """The link is refused, the text before it went out: 重试 sends the link alone."""
+def task_of_two_parts(acme: Tenant, follow: Follow) -> StaffTask:
     now = timezone.now()
-    with at_work:
+    with acme:
         link = Material.objects.create(kind="link", title="新品页", body={"url": "https://shop.example.com/"})
-        task = StaffTask.objects.create(
+        return StaffTask.objects.create(
             staff=follow.staff, customer=follow.customer, title="新品", starts_at=now, ends_at=now + timedelta(hours=8),
             content={"text": "看看新品", "materials": [link.pk]},
         )  # fmt: skip
+
+
+def test_half_of_a_task_is_half_done(at_work: Tenant, pane: Pane, follow: Follow, sandbox: Sandbox) -> None:
+    """The link is refused, the text before it went out: 重试 sends the link alone."""
+    task = task_of_two_parts(at_work, follow)
     page = pane.beside_customer(follow)
     page.get_by_role("button", name="任务", exact=False).last.click()
     pane.fails("sendChatMessage", "no_permission", skip=1)
@@ -160,6 +180,52 @@ def test_half_of_a_task_is_half_done(at_work: Tenant, pane: Pane, follow: Follow
         task.refresh_from_db()
         assert (task.state, Sending.objects.count()) == ("done", 2)
     assert gone_out(sandbox) == 2
+
+
+def test_a_success_that_is_told_late_is_a_success(
+    at_work: Tenant, pane: Pane, follow: Follow, sandbox: Sandbox
+) -> None:
+    """The doubt is taken back, nobody is made to send twice, and a sending counts once."""
+    patient(pane.page)
+    page = pane.beside_customer(follow)
+    page.get_by_role("button", name="内容", exact=True).click()
+    send = page.get_by_role("button", name="发送 报价说明")
+    messages = 0
+    for number, (act, more) in enumerate(LATE, start=1):
+        pane.fails("sendChatMessage", "late", times=1)
+        send.click()
+        in_doubt(pane, messages + 1)
+        if act == "sends again":
+            send.click()
+            expect(page.locator("#toast:visible")).to_have_text("已发送")
+        pane.works()
+        expect(page.locator("#toast:visible")).to_have_text("已发送")
+        expect(page.locator(".mishap")).to_have_count(0)
+        messages += more
+        while page.evaluate("kept().length"):
+            page.wait_for_timeout(20)
+        assert (gone_out(sandbox), counted(at_work)) == (messages, (number, number)), act
+        page.clock.fast_forward(3_000)  # the words go
+
+    for skip, asked in LATE_OF_A_TASK:
+        task = task_of_two_parts(at_work, follow)
+        page.get_by_role("button", name="客户", exact=True).click()
+        expect(page.locator("[data-count]")).to_have_text("1")
+        page.get_by_role("button", name="任务", exact=False).last.click()
+        pane.fails("sendChatMessage", "late", times=1, skip=skip)
+        page.get_by_role("button", name="发送 新品").click()
+        in_doubt(pane, messages + 1 + skip)
+        pane.works()
+        if asked:
+            expect(page.locator("#notice")).to_contain_text(asked)
+            page.locator("#notice").get_by_role("button", name="重试").click()
+        expect(page.get_by_text("看看新品")).to_be_hidden()
+        expect(page.locator("[data-count]")).to_be_hidden()
+        messages += 2
+        with at_work:
+            task.refresh_from_db()
+            sendings = Sending.objects.filter(task_id=task.pk).count()
+            assert (task.state, sendings, gone_out(sandbox)) == ("done", 2, messages)
 
 
 def test_windows_that_do_not_open_and_a_group_that_is_not_told(

@@ -12,8 +12,9 @@ from acquisition import codes
 from acquisition.models import ChannelCode, Welcome
 from contacts.models import Customer, Follow, Stage, Tag
 from content.models import Script
+from members import quiet
 from members.models import Staff
-from sop import plans, timing
+from sop import plans
 from sop.models import StaffTask, Step
 from tenants.jobs import run_to_end, start
 from tenants.models import Tenant
@@ -111,8 +112,8 @@ def task_of(acme: Tenant, follow: Follow) -> StaffTask:
 @pytest.fixture
 def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the hour of the test, nobody sleeps."""
-    monkeypatch.setattr(timing, "QUIET_FROM", time.max)
-    monkeypatch.setattr(timing, "QUIET_TO", time.min)
+    monkeypatch.setattr(quiet, "FROM", time.max)
+    monkeypatch.setattr(quiet, "TO", time.min)
 
 
 @pytest.mark.usefixtures("by_day")

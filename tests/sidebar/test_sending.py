@@ -5,6 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from contacts import bulk
+from contacts.models import Customer, Follow
+from content import sendings
 from content.models import Material, Script, Sending
 from members.models import Staff
 from sop.models import StaffTask
@@ -72,6 +75,35 @@ def test_a_task_is_done_by_sending_all_of_it_and_not_by_a_tick(seller: Seller) -
     assert done == [False, True]
     task.refresh_from_db()
     assert (task.state, task.proof) == ("done", "sidebar")
+
+
+def test_a_report_that_broke_off_in_the_middle_settles_the_task_when_it_is_told_again(seller: Seller) -> None:
+    task = task_of(seller, content={"text": "您好"})
+    fields = {"key": "tap-broken-off", "of": "task", "pk": task.pk, "part": "text", **to(seller)}
+    sendings.record(f"{seller.staff.pk}:tap-broken-off", seller.staff, customer=seller.customer, task_id=task.pk)
+    answer = seller.client.post("/sidebar/sent/", fields).json()
+    task.refresh_from_db()
+    assert (answer["new"], answer["done"], task.state, Sending.objects.count()) == (False, True, "done", 1)
+
+
+def test_what_went_to_another_customer_proves_no_task(seller: Seller) -> None:
+    task = task_of(seller, content={"text": "您好"})
+    other = Customer.objects.create(external_userid="wmAnother", name="另一位")
+    Follow.objects.create(customer=other, staff=seller.staff, added_at=timezone.now())
+    bulk.refresh_customers([other.pk])
+    fields = {"key": "tap-elsewhere", "of": "task", "pk": task.pk, "part": "text", "to": other.external_userid}
+    assert not seller.client.post("/sidebar/sent/", fields).json()["done"]
+    task.refresh_from_db()
+    assert (task.state, task.sent, Sending.objects.get().customer) == ("open", [], other)
+
+
+def test_what_is_sent_proves_no_task_that_asks_to_send_nothing(seller: Seller) -> None:
+    call = task_of(seller, title="电话回访", content={})
+    link = Material.objects.create(kind="link", title="新品页", body={"url": "https://shop.example.com/"})
+    for of, pk in (("material", link.pk), ("task", call.pk)):
+        seller.client.post("/sidebar/sent/", {"key": f"tap-by-{of}", "of": of, "pk": pk, "part": "x", **to(seller)})
+    call.refresh_from_db()
+    assert (call.state, call.proof) == ("open", "")
 
 
 def test_a_task_is_skipped_with_a_reason(seller: Seller) -> None:

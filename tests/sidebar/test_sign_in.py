@@ -1,8 +1,11 @@
 """Silent sign-in: for members alone, for the browser that began it, and leading nowhere else."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 from django.utils import timezone
 
+from accounts import lockout
 from members.models import Staff
 from tenants.models import Tenant
 from tests.pages import assert_strict
@@ -54,6 +57,18 @@ def test_a_used_code_starts_the_trip_again_once(seller: Seller, in_acme: Tenant,
     assert again.status_code == 302
     assert "/connect/oauth2/authorize" in again["Location"]
     assert client.get(at_wecom(sandbox, again["Location"], seller.staff.userid)).status_code == 403
+
+
+def test_an_address_that_makes_codes_up_is_turned_away_before_wecom_is_asked(
+    in_acme: Tenant, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(lockout.LIMITS, "seller", 3)
+    client = browser(in_acme)
+    for _ in range(5):
+        query = dict(parse_qsl(urlsplit(client.get("/sidebar/sign-in/")["Location"]).query))
+        answer = client.get("/sidebar/signed-in/", {"code": "made-up", "state": query["state"]})
+    assert (answer.status_code, "15 分钟" in answer.text) == (403, True)
+    assert len(sandbox.calls("auth/getuserinfo")) == 3
 
 
 @pytest.mark.parametrize(

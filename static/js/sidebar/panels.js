@@ -14,15 +14,15 @@ function openTab(name) {
   const tab = tabs.querySelector(`[data-tab="${name}"]`);
   hush();
   scrollTo(0, 0);
+  tab.hidden = false;
   let url = tab.dataset.url.replace("{id}", encodeURIComponent(place.customer || place.chat));
   if (name === "tasks") url += `?to=${encodeURIComponent(place.customer)}`;
   tabs.querySelectorAll("[data-tab]").forEach((one) => one.toggleAttribute("aria-current", one === tab));
   htmx.ajax("GET", url, { target: "#panel", swap: "innerHTML" });
 }
 
-function countTasks(change) {
+function countTasks(left) {
   const count = tabs.querySelector("[data-count]");
-  const left = Math.max(0, Number(count.textContent || 0) + change);
   count.textContent = left || "";
   count.hidden = !left;
 }
@@ -35,7 +35,7 @@ async function start() {
     const shown = SHOWN[kindOf()];
     tabs.querySelectorAll("[data-tab]").forEach((tab) => { tab.hidden = !shown.includes(tab.dataset.tab); });
     tabs.hidden = false;
-    openTab(shown[0]);
+    openTab(setting.first || shown[0]);
     flushReports();
   } catch (trouble) {
     showTrouble(trouble.step ? trouble : { step: "register", detail: trouble.errMsg || String(trouble) }, start);
@@ -115,11 +115,7 @@ document.body.addEventListener("htmx:afterSwap", () => {
     told.remove();
   }
   const card = panel.querySelector("#customer");
-  if (card) {
-    const count = tabs.querySelector("[data-count]");
-    count.textContent = Number(card.dataset.tasks) || "";
-    count.hidden = !Number(card.dataset.tasks);
-  }
+  if (card) countTasks(Number(card.dataset.tasks));
   const form = panel.querySelector("[data-draft]");
   if (form) restoreDraft(form);
 });

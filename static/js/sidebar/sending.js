@@ -35,47 +35,65 @@ async function flushReports() {
 
 const newTap = () => ({ key: (crypto.randomUUID?.() || `${Date.now()}-${Math.random().toString(36).slice(2)}`).slice(0, 36), gone: new Set() });
 
+// Taps that the client left without an answer, by what they send: tapped again, the same tap goes on.
+const unanswered = new Map();
+const nameOf = (button) => `${button.dataset.of}:${button.dataset.pk}`;
+
 // Counted when the client says that it went out, and at no other time; also when it says so late.
-async function sendPart(part, tap, about) {
+async function sendPart(part, tap, button) {
+  const { of, pk } = button.dataset;
   const receiver = place.chat ? { chat: place.chat } : { to: place.customer };
-  let reported = null;
-  const answer = ww.sendChatMessage(part.send).then(() => {
+  const said = ww.sendChatMessage(part.send).then(() => {
     tap.gone.add(part.part);
-    reported = report({ key: `${tap.key}:${part.part}`, ...about, part: part.part, ...receiver });
-    if (tap.late) sentLate(tap);
+    tap.reported = report({ key: `${tap.key}:${part.part}`, of, pk, part: part.part, ...receiver });
   });
-  await called("send", answer);
-  return reported;
+  said.then(() => answeredLate(tap, button), (error) => answeredLate(tap, button, error));
+  await called("send", said).catch((trouble) => { if (!tap.gone.has(part.part)) throw trouble; });
+  await tap.reported;
 }
 
-function sentLate(tap) {
-  if (tap.late === lastTrouble) hush();
+// The answer after "not sure": it takes the place of the doubt, and the rest is sent when asked for.
+function answeredLate(tap, button, error) {
+  const doubt = tap.doubt;
+  if (!doubt) return;
+  tap.doubt = null;
+  const shown = lastTrouble === doubt && document.querySelector("#notice .mishap");
+  if (shown) hush();
+  if (!error && tap.parts.every((part) => tap.gone.has(part))) finish(tap, button);
+  else if (!error) notice({ step: "send.rest" }, () => sendBy(button, tap));
+  else if (shown) notice({ step: "send", call: "send", detail: error.errMsg || String(error) }, () => sendBy(button, tap));
+}
+
+async function finish(tap, button) {
+  unanswered.delete(nameOf(button));
   toast(words.sent[0]);
+  const told = (await tap.reported) || {};
+  if (button.dataset.of !== "task" || !told.done) return;
+  document.getElementById(`task-${button.dataset.pk}`)?.remove();
+  countTasks(told.left);
 }
 
 // `tap` of a retry: what went out the first time is not sent again.
-async function sendBy(button, tap = newTap()) {
+async function sendBy(button, tap = unanswered.get(nameOf(button)) || newTap()) {
   hush();
-  const { of, pk } = button.dataset;
+  tap.doubt = null;
   button.disabled = true;
   const label = button.firstChild.textContent;
   button.firstChild.textContent = words.sending[0];
   try {
     if (!CHATS.test(place.entry)) throw { step: "nochat", detail: place.entry };
-    let last = {};
-    for (const part of await partsOf(button)) {
-      if (!tap.gone.has(part.part)) last = await sendPart(part, tap, { of, pk });
+    const parts = await partsOf(button);
+    tap.parts ??= parts.map((part) => part.part);
+    for (const part of parts) {
+      if (!tap.gone.has(part.part)) await sendPart(part, tap, button);
     }
-    toast(words.sent[0]);
-    if (of === "task" && last.done) {
-      button.closest("li").remove();
-      countTasks(-1);
-    }
+    await finish(tap, button);
   } catch (error) {
     const trouble = error.step ? error : { step: "network", detail: String(error) };
     if (trouble.step === "silent") {
       trouble.step = "send.silent";
-      tap.late = trouble;
+      tap.doubt = trouble;
+      unanswered.set(nameOf(button), tap);
     }
     notice(trouble, () => sendBy(button, tap));
   } finally {

@@ -1,0 +1,65 @@
+"""我的团队: what a leader without an account in the console is told of by our cards, to look at and nothing more."""
+
+from datetime import datetime, time
+
+from django.db.models import Count, F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.timezone import make_aware
+from django.views.decorators.http import require_GET
+
+from archive.models import Alert
+from contacts.models import Follow
+from members.models import Staff
+from members.scope import led_by
+from sidebar.access import seller_required
+from sidebar.task_views import LOST_LATELY
+from sidebar.views import opened
+from sop.models import StaffTask
+
+SHOWN = 100
+State = StaffTask.State
+ENDED_BY = Follow.EndedBy
+
+
+@require_GET
+@seller_required
+def team(request: HttpRequest, staff: Staff) -> HttpResponse:
+    """Today's tasks of each member they lead, whom the team lost lately, and who waits for an answer."""
+    if not request.htmx:  # type: ignore[attr-defined]  # by django-htmx
+        return opened(request, staff, page=True, first="team")
+    people = led_by(staff)
+    rows = list(today_of(people)[:SHOWN])
+    context = {
+        "people": rows,
+        "more": max(0, people.count() - SHOWN) if len(rows) == SHOWN else 0,
+        "lost": list(lost_by(people)),
+        "waiting": list(waiting_for(staff)),
+    }
+    return render(request, "sidebar/team.html", context)
+
+
+def today_of(people: QuerySet[Staff]) -> QuerySet[Staff]:
+    """Each with `to_do` and `done` of today, who has most to do first."""
+    now = timezone.now()
+    midnight = make_aware(datetime.combine(timezone.localdate(), time.min))
+    due = Q(tasks__state=State.OPEN, tasks__starts_at__lte=now, tasks__ends_at__gt=now)
+    done = Q(tasks__state=State.DONE, tasks__settled_at__gte=midnight)
+    counted = people.annotate(to_do=Count("tasks", filter=due), done=Count("tasks", filter=done))
+    return counted.order_by("-to_do", "-done", "pinyin", "pk")
+
+
+def lost_by(people: QuerySet[Staff]) -> QuerySet[Follow]:
+    """By which side ever: a leader is told of both."""
+    since = timezone.now() - LOST_LATELY
+    sides = [ENDED_BY.CUSTOMER, ENDED_BY.STAFF]
+    rows = Follow.objects.filter(staff__in=people.values("pk"), ended_by__in=sides, ended_at__gte=since)
+    return rows.select_related("customer", "staff").order_by("-ended_at")[:20]
+
+
+def waiting_for(staff: Staff) -> QuerySet[Alert]:
+    """The alerts of overdue replies that end at this person; without the message, as on the card."""
+    rows = Alert.objects.filter(assigned_to=staff, state=Alert.State.OPEN, kind=Alert.Kind.OVERDUE)
+    rows = rows.exclude(conversation__waiting_since=None)
+    return rows.select_related("conversation", "staff").annotate(since=F("conversation__waiting_since"))[:20]
