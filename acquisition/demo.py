@@ -25,5 +25,5 @@ def fill() -> list[ChannelCode]:
     for number, (name, group, text) in enumerate(CODES):
         welcome = Welcome.objects.create(reach=Welcome.Reach.CODE, name=name, text=text) if text else None
         code = ChannelCode(name=name, group=group, welcome=welcome, stage=stage, tag_ids=[tag.pk] if tag else [])
-        made.append(codes.create(code, staff[number * 3 : number * 3 + 3], [], by="seed_demo"))
+        made.append(codes.create(code, staff[number * 3 : number * 3 + 3], [], by="演示"))
     return made

@@ -28,12 +28,12 @@ def sellers() -> QuerySet[Staff]:
 
 
 class CodeForm(KitModelForm):
-    staff = StaffField(Staff.objects.none(), label=_("接待员工"), widget=PickMany)
+    staff = StaffField(Staff.objects.none(), label=_("接待员工"), widget=PickMany(nothing=_("请选择")))
     backups = StaffField(
-        Staff.objects.none(), label=_("备用员工"), widget=PickMany, required=False,
+        Staff.objects.none(), label=_("备用员工"), widget=PickMany(nothing=_("未选择")), required=False,
         help_text=_("接待员工都不能接待时（离职、暂停、达到上限），由备用员工接待"),
     )  # fmt: skip
-    tags = TagsField(Tag.objects.none(), label=_("自动打标签"), widget=PickMany, required=False)
+    tags = TagsField(Tag.objects.none(), label=_("自动打标签"), widget=PickMany(nothing=_("未选择")), required=False)
     own_welcome = forms.BooleanField(label=_("使用专属欢迎语"), required=False)
     welcome_content = MessageField(label=_("欢迎语"), use="welcome", required=False)
 

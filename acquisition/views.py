@@ -36,7 +36,7 @@ class DefaultForm(KitForm):
 
 class StaffForm(KitForm):
     name = forms.CharField(label=_("名称"), max_length=30)
-    staff = StaffField(Staff.objects.none(), label=_("适用员工"), widget=PickMany)
+    staff = StaffField(Staff.objects.none(), label=_("适用员工"), widget=PickMany(nothing=_("请选择")))
     content = MessageField(label=_("欢迎语内容"), use="welcome")
 
     def __init__(self, *args: Any, stored: Welcome | None = None, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ class StaffForm(KitForm):
         chosen = list(self.cleaned_data["staff"])
         taken = Welcome.objects.filter(reach=Welcome.Reach.STAFF, staff_ids__overlap=[one.pk for one in chosen])
         for other in taken.exclude(pk__in=[self.stored.pk] if self.stored else []):
-            names = "、".join(str(one) for one in chosen if one.pk in other.staff_ids)
+            names = _now("、").join(str(one) for one in chosen if one.pk in other.staff_ids)
             raise forms.ValidationError(
                 _("%(staff)s 已在“%(other)s”中，请先从那里移除") % {"staff": names, "other": other.name}
             )

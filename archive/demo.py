@@ -48,7 +48,7 @@ def watch() -> None:
     """敏感词 and 超时质检, switched on."""
     there = set(SensitiveWord.objects.values_list("word", flat=True))
     SensitiveWord.objects.bulk_create(
-        SensitiveWord(word=word, created_by="seed_demo") for word in WORDS if word not in there
+        SensitiveWord(word=word, created_by="演示") for word in WORDS if word not in there
     )
     ReplyRule.objects.get_or_create(
         only=True,

@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 INPUT = "form-control"
 SELECT = "form-select"
 CHECK = "form-check-input"
+ANY = _("不限")
 
 
 class Kit:
@@ -38,8 +40,13 @@ class PickMany(forms.CheckboxSelectMultiple):
 
     folded = True
 
+    def __init__(self, *args: Any, nothing: Any = ANY, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.nothing = nothing  # what the button says while nothing is picked
+
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
+        context["nothing"] = self.nothing
         context["picked"] = len(value or [])
         groups: list[tuple[str | None, list[Any], int]] = []
         for label, options, index in context["widget"]["optgroups"]:

@@ -30,7 +30,8 @@ from contacts.models import Customer, CustomerFacts, Follow, FollowTag, GroupCha
 from contacts.profile_pages import follow_ups_of, profile_of, stages_to_filter
 from contacts.queries import NO_STAGE
 from contacts.remark import change_remark, refuse_if_gone
-from contacts.wording import ADD_WAYS
+from contacts.unseen import last_unseen
+from contacts.wording import ADD_WAYS, CODES
 from members.models import Staff
 from members.scope import visible_staff
 from tenants.models import Job, OutgoingCall
@@ -117,7 +118,7 @@ CUSTOMERS = ListPage(
         Column(_("标签"), kind="wide"),
         Column(_("阶段"), kind="wide"),
         Column(_("状态")),
-        Column(_("添加时间"), sort="added_at", kind="time"),
+        Column(_("添加时间"), sort="added_at", kind="time wide"),
     ),
     row="contacts/_customer.html",
     bulk="tagging/_customer_bulk.html",  # the room of tags is above this one: its page names the buttons
@@ -179,7 +180,9 @@ def customers(request: HttpRequest) -> HttpResponse:
     page = replace(CUSTOMERS, filters=partial(CustomerFilters, operator=request.user))
     prepare = partial(people_of, operator=request.user)
     rows = CustomerFacts.objects.visible_to(request.user).known()
-    return page.respond(request, rows, prepare=prepare, fresh_at=last_sync(connection.tenant.pk))
+    tenant_id = connection.tenant.pk
+    context = {"gaps": [] if request.user.role == "staff" else last_unseen(tenant_id)}
+    return page.respond(request, rows, prepare=prepare, fresh_at=last_sync(tenant_id), context=context)
 
 
 @require_GET
@@ -223,7 +226,10 @@ def follows_of(customer: Customer, operator: Any) -> list[Follow]:
     waiting: dict[int, list[OutgoingCall]] = {}
     for call in open_calls.defer("body").order_by("id"):
         waiting.setdefault(call.context.get("follow", 0), []).append(call)
+    states = {row.state for row in rows if row.state}
+    codes = {state: name for found in CODES for state, name in found(states).items()} if states else {}
     for row in rows:
+        row.channel = codes.get(row.state, row.state)  # type: ignore[attr-defined]
         row.waiting = waiting.get(row.pk, [])  # type: ignore[attr-defined]
         row.may_change = may_change(row)  # type: ignore[attr-defined]
     return rows

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from console.forms import KitForm, PickFile
+from console.forms import SELECT, KitForm, PickFile
 from content import files, materials
 from content.folders import FolderField
 from content.models import Folder, Material
@@ -118,5 +118,5 @@ class UploadForm(WithFolder):
 class MoveForm(KitForm):
     def __init__(self, *args: Any, of: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["folder"] = folder = FolderField(of)
+        self.fields["folder"] = folder = FolderField(of, widget=forms.Select(attrs={"class": SELECT}))
         folder.fill()

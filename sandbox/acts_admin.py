@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox import contact_ways, conversations, mass
@@ -119,8 +120,8 @@ def tag_shuffle(scene: Scene) -> dict[str, Any]:
 # -- members and departments -----------------------------------------------------------------------------------------
 
 
-def comma(numbers: list[int]) -> str:
-    return ",".join(map(str, numbers))
+def comma(values: Sequence[int | str]) -> str:
+    return ",".join(map(str, values))
 
 
 @act

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from random import Random
 
@@ -14,6 +15,7 @@ DEFAULT_CORP = "ww5c6d7e8f90a1b2c3"
 DEFAULT_AGENT = 1000002
 DEFAULT_NAME = "青禾生活（演示）"
 MONTHS_18 = 548 * 86_400
+GROWTH = 3.0
 SURNAMES, WOMEN, MEN = names.SURNAMES, names.GIVEN_WOMEN, names.GIVEN_MEN
 
 
@@ -132,8 +134,13 @@ def make_customer(corp: Corp) -> Customer:
     return customer
 
 
+def age_of(luck: float) -> float:
+    """A share of the 18 months: one day is like the next, and the last months are the busiest."""
+    return -math.log1p(luck * math.expm1(-GROWTH)) / GROWTH
+
+
 def make_customers(corp: Corp, count: int, now: int) -> None:
-    """Customers of the last 18 months, more of them lately; some are shared by two or three members."""
+    """Customers of the last 18 months, a little more each month; some are shared by two or three members."""
     sellers = [staff for staff in corp.staff.values() if staff.customer_contact]
     if not sellers:
         return
@@ -141,7 +148,7 @@ def make_customers(corp: Corp, count: int, now: int) -> None:
     tags = list(corp.tags)
     shares = [0.4 + rng.random() for _ in sellers]
     owners = rng.choices(sellers, shares, k=count)
-    ages = sorted((rng.random() ** 1.6 for _ in range(count)), reverse=True)
+    ages = sorted((age_of(rng.random()) for _ in range(count)), reverse=True)
     for owner, age in zip(owners, ages, strict=True):
         customer = make_customer(corp)
         corp.customers[customer.external_userid] = customer
@@ -195,7 +202,7 @@ def make_groups(corp: Corp, count: int, now: int) -> None:
     rng = corp.random
     for number in range(count):
         owner = rng.choice(sellers)
-        born = now - 86_400 - int(rng.random() * MONTHS_18)
+        born = now - 14 * 86_400 - int(rng.random() * MONTHS_18)
         name = f"{rng.choice(names.CITIES)}{rng.choice(names.GROUP_NAMES)}{number + 1}" if rng.random() > 0.06 else ""
         group = GroupChat(
             corp.new_id("wr"),
@@ -212,7 +219,8 @@ def make_groups(corp: Corp, count: int, now: int) -> None:
             )
             group.admins = [helper.userid] if helper.userid != owner.userid else group.admins
         for customer in rng.sample(people, min(len(people), rng.randrange(6, 46))):
-            joined = min(now - 60, born + rng.randrange(60, 86_400 * 60))
+            later, left = rng.randrange(60, 86_400 * 60), now - 60 - born
+            joined = born + (later if later < left else later * left // (86_400 * 60))
             seat = GroupMember(
                 customer.external_userid, 2, joined, rng.choice((1, 2, 3, 3)), customer.name, unionid=customer.unionid
             )

@@ -17,6 +17,8 @@ from archive import access as archive_access
 from archive import demo as archive_demo
 from archive import library as archive_library
 from archive import tasks as archive_tasks
+from contacts import demo as contacts_demo
+from contacts.friendship import News
 from content import demo as content_demo
 from members.models import Staff
 from scrm.opening import create_operator, open_company
@@ -34,6 +36,10 @@ PEOPLE = {
     "boss": ("许国栋", Operator.Role.OWNER, Operator.Scope.ALL),
     "leader": ("", Operator.Role.ADMIN, Operator.Scope.SUBTREE),
     "sales": ("", Operator.Role.STAFF, Operator.Scope.SELF),
+}
+LOSS_ACTS = {
+    News.DELETED_BY_CUSTOMER: "customer_deletes_staff",
+    News.DELETED_BY_STAFF: "staff_deletes_customer",
 }
 VISITORS = (("林晓雯", "周子轩", "何佳怡"), ("郭俊杰", "罗思琪"), ("宋雨桐",))
 WAIT_SECONDS = 20.0
@@ -77,9 +83,7 @@ class Demo:
         return Tenant.objects.get(schema_name=SCHEMA)
 
     def greet(self) -> None:
-        Welcome.objects.get_or_create(
-            reach=Welcome.Reach.DEFAULT, defaults={"text": WELCOME, "updated_by": "seed_demo"}
-        )
+        Welcome.objects.get_or_create(reach=Welcome.Reach.DEFAULT, defaults={"text": WELCOME, "updated_by": "演示"})
 
     def library(self) -> None:
         """素材 and 话术, and what came of them in a month."""
@@ -97,6 +101,12 @@ class Demo:
             time.sleep(0.5)
             job.refresh_from_db()
         return job
+
+    def losses(self, corp_id: str) -> None:
+        """A month of them. WeCom hears of each too, while it has no callback of ours to tell it back to."""
+        for loss in contacts_demo.lose():
+            wish = {"act": LOSS_ACTS[loss.news], "userid": loss.userid, "external_userid": loss.external_userid}
+            self._ask("POST", "/_sandbox/acts", {"corp_id": corp_id, **wish})
 
     def people(self) -> None:
         """Three sign-ins with three scopes: all, a department with those below, one's own customers."""

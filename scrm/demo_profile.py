@@ -43,9 +43,25 @@ def seed_profile() -> None:
         by_stage.setdefault(chance.choices(range(len(stages)), SHARES)[0], []).append(customer.pk)
     for number, ids in by_stage.items():
         move_to_stage(ids, stages[number], by=BY, source=SOURCE)
+    reached_in_time(customers, chance)
     for customer in customers[:NOTED]:
         change_fields(customer, values(chance), by=BY, source=SOURCE)
     follow_up(customers[:NOTED], chance)
+
+
+def reached_in_time(customers: list[Customer], chance: random.Random) -> None:
+    """Nobody was moved today: each customer reached the stage some days after the first adding."""
+    now = timezone.now()
+    for customer in customers:
+        added = customer.first_added_at
+        assert added is not None  # they were asked for
+        customer.stage_at = added + (now - added) * chance.random()
+    Customer.objects.bulk_update(customers, ["stage_at"], batch_size=1000)
+    entries = list(TimelineEntry.objects.filter(kind=TimelineEntry.Kind.STAGE_CHANGED))
+    since = {customer.pk: customer.stage_at for customer in customers}
+    for entry in entries:
+        entry.at = since.get(entry.customer_id or 0) or entry.at
+    TimelineEntry.objects.bulk_update(entries, ["at"], batch_size=1000)
 
 
 def values(chance: random.Random) -> dict[str, object]:
@@ -74,7 +90,8 @@ def follow_up(customers: list[Customer], chance: random.Random) -> None:
             by=str(follow.staff),
             source=TimelineEntry.Source.SIDEBAR,
         )
-        said_at = timezone.now() - timedelta(days=number % 13, hours=number)
+        first = max(follow.added_at or today, timezone.now() - timedelta(days=number % 13, hours=number))
+        said_at = min(first + timedelta(minutes=20), timezone.now())
         late = {"next_at": today - timedelta(days=1)} if number % 8 == 1 else {}
         FollowUp.objects.filter(pk=row.pk).update(created_at=said_at, **late)
         TimelineEntry.objects.filter(key=f"followed_up:{row.pk}").update(at=said_at)

@@ -10,14 +10,14 @@ from tenants.models import Tenant
 class InboxRow(models.Model):
     """Read-only view of callbacks.InboxEvent. No migration: the table is the other's."""
 
-    id = models.BigIntegerField(primary_key=True)
-    event_day = models.DateField()
+    id = models.BigIntegerField("ID", primary_key=True)
+    event_day = models.DateField(_("事件日期"))
     tenant = models.ForeignKey(
         Tenant, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+", verbose_name=_("企业")
     )
     name = models.CharField(_("事件"), max_length=80)
-    lane = models.PositiveSmallIntegerField()
-    urgent = models.BooleanField()
+    lane = models.PositiveSmallIntegerField(_("处理通道"))
+    urgent = models.BooleanField(_("加急"))
     suspect = models.BooleanField(_("可疑"))
     status = models.CharField(_("状态"), max_length=8, choices=InboxEvent.Status)
     attempts = models.PositiveSmallIntegerField(_("尝试次数"))

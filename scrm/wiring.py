@@ -23,8 +23,8 @@ from console.figures import HEALTH_FIGURES
 from console.jobs import JOB_GAPS, JOB_NAMES
 from console.words import ACTIONS
 from contacts import events as contact_events
+from contacts import friendships, losses, remark
 from contacts import jobs as contact_jobs
-from contacts import losses, remark
 from contacts import reminders as contact_reminders
 from contacts.models import TimelineEntry
 from contacts.signals import follow_added, follow_ended, stage_changed, tags_changed
@@ -245,6 +245,7 @@ def connect() -> None:
     SEALED.extend(column for column in SEALED_COLUMNS if column not in SEALED)
     SHARED_ROWS["callbacks_inbox"] = lambda tenant: InboxEvent.objects.filter(tenant_id=tenant.pk)
     criteria.CODE_NAMES[:] = [code_names]
+    friendships.CODES[:] = [code_names]
     rule_conditions.MATERIAL_NAMES[:] = [facts.material_names]
     triggers.PAST["message"] = facts.messages_since
     follow_added.connect(facts.friends_came, dispatch_uid="rules_added")

@@ -65,7 +65,7 @@ def changes_of_tags() -> dict[str, Any]:
     refused = []
     for call in [call for call in calls if call.state == OutgoingCall.State.DEAD][:5]:
         words = words_for(call.result_code)
-        name = call.context.get("was") or "、".join(call.context.get("names", ())[:3])
+        name = call.context.get("was") or _now("、").join(call.context.get("names", ())[:3])
         what = str(ACTS.get(call.purpose, ""))
         refused.append({"what": what, "name": name, "why": f"{words.cause}{words.fix}", "at": call.finished_at})
     moving = any(call.state in (OutgoingCall.State.PENDING, OutgoingCall.State.LEASED) for call in waits)

@@ -66,7 +66,7 @@ def named(label: str, names: Mapping[Any, str], wanted: Sequence[Any]) -> str:
     unknown = _now("已删除")
     return _now("%(label)s“%(names)s”") % {
         "label": label,
-        "names": "、".join(names.get(one, unknown) for one in wanted),
+        "names": _now("、").join(names.get(one, unknown) for one in wanted),
     }
 
 
@@ -193,7 +193,7 @@ class KeywordIs(Condition):
         return next((word for word in wanted if word.casefold() in text), None)
 
     def in_words(self, wanted: Any) -> str:
-        return _now("关键词“%(words)s”") % {"words": "、".join(wanted)}
+        return _now("关键词“%(words)s”") % {"words": _now("、").join(wanted)}
 
 
 class SpokenBy(Condition):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from contacts.models import Customer, Follow, TimelineEntry
@@ -81,11 +82,11 @@ class Trigger:
 
     def in_words(self, conditions: Values) -> str:
         parts = [one.in_words(conditions[one.key]) for one in self.conditions if one.key in conditions]
-        return "，".join([str(self.label), *parts])
+        return _now("，").join([str(self.label), *parts])
 
     def because(self, reason: Values) -> str:
         """Why a rule was hit, for its log."""
-        return "，".join(one.because(reason[one.key]) for one in self.conditions if one.key in reason)
+        return _now("，").join(one.because(reason[one.key]) for one in self.conditions if one.key in reason)
 
 
 # -- the past, as far as the apps below know it ------------------------------------------------------------------------

@@ -41,7 +41,7 @@ export function drawNotice(entry, press) {
   const app = entry.app;
   let shown;
   if (entry.recalled) return h("li", { class: "notice", "data-msgid": entry.msgid }, `${app} 撤回了一条消息`);
-  if (entry.msgtype === "textcard") shown = linkCard({ ...content, desc: String(content.description || "").replace(/<[^>]+>/g, " ") }, content.btntxt || "详情");
+  if (entry.msgtype === "textcard") shown = linkCard({ ...content, desc: String(content.description || "").replace(/<(br|\/div)[^>]*>/g, "\n").replace(/<[^>]+>/g, "").trim() }, content.btntxt || "详情");
   else if (entry.msgtype === "news" || entry.msgtype === "mpnews") shown = h("div", {}, (content.articles || []).map((one) => linkCard(one, "图文")));
   else if (entry.msgtype === "template_card") shown = drawTemplate(content, entry, press);
   else if (entry.msgtype === "miniprogram_notice") shown = linkCard({ title: content.title, desc: content.description }, "小程序");

@@ -60,6 +60,16 @@
     }
   });
 
+  // a menu that would reach beyond the window moves back into it
+  document.addEventListener("toggle", (event) => {
+    const list = event.target.matches?.("[data-menu][open]") ? event.target.querySelector(".menu-list") : null;
+    if (!list) return;
+    list.style.translate = "none";
+    const { left, right } = list.getBoundingClientRect();
+    const room = document.documentElement.clientWidth - 8;
+    list.style.translate = right > room ? `${Math.round(room - right)}px` : left < 8 ? `${Math.round(8 - left)}px` : "none";
+  }, true);
+
   // a picture lies over the initials and goes when it does not load; the event does not bubble, so it is caught on its way down
   document.addEventListener("error", (event) => {
     if (event.target instanceof HTMLImageElement && event.target.closest(".face")) event.target.remove();

@@ -10,7 +10,7 @@ from tests.pages_of_apps.test_trouble import call, event
 
 MOST = {  # one of them counts what waits on all pages of the rail
     "/console/": 21,
-    "/console/customers/": 12,
+    "/console/customers/": 13,
     "/console/follows/": 9,
     "/console/groups/": 7,
     "/console/tags/": 9,

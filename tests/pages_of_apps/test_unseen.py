@@ -9,7 +9,7 @@ from tests.pages import assert_strict
 from tests.pages_of_apps.company import Company
 from tests.sandbox_server import Sandbox
 
-CONNECTION = "/console/settings/connection/"
+CONNECTION, CUSTOMERS = "/console/settings/connection/", "/console/customers/"
 RANGE, RIGHT = "名员工不在应用的可见范围内", "名员工没有客户联系权限"
 TITLE = "最近一次同步没有看到的"
 
@@ -30,7 +30,7 @@ def narrow(company: Company, sandbox: Sandbox) -> Job:
 def test_staff_out_of_range_are_counted_with_cause_and_fix(company: Company, narrow: Job) -> None:
     assert narrow.counts["staff_unseen"] == 4 + len(company.staff)
     client = company.client()
-    for url in ("/console/", CONNECTION, reverse("console:job", args=[narrow.pk])):
+    for url in ("/console/", CUSTOMERS, CONNECTION, reverse("console:job", args=[narrow.pk])):
         page = client.get(url)
         text = page.content.decode()
         assert f"有 {narrow.counts['staff_unseen']} {RANGE}" in text, url
@@ -40,7 +40,9 @@ def test_staff_out_of_range_are_counted_with_cause_and_fix(company: Company, nar
 
 
 def test_those_who_cannot_change_it_are_not_told(company: Company, narrow: Job) -> None:
-    assert RANGE not in company.client("staff", "all", "chen").get("/console/").content.decode()
+    client = company.client("staff", "all", "chen")
+    for url in ("/console/", CUSTOMERS):
+        assert RANGE not in client.get(url).content.decode()
 
 
 def test_where_all_is_seen_nothing_is_said(company: Company, sandbox: Sandbox) -> None:

@@ -1,6 +1,11 @@
-"""The demo company has a pipeline that is lived in; starting again leaves it as it is."""
+"""The demo company has a pipeline that is lived in, and losses; starting again leaves it as it is."""
 
-from contacts.models import Customer, FollowUp
+from datetime import timedelta
+
+from django.utils import timezone
+
+from contacts.demo import lose
+from contacts.models import Customer, Follow, FollowUp, TimelineEntry
 from contacts.profile import living_fields
 from contacts.stages import living_stages
 from scrm.demo_profile import seed_profile
@@ -23,3 +28,18 @@ def test_the_demo_has_stages_fields_and_follow_ups_once(in_acme: Tenant, sandbox
     assert Customer.objects.exclude(fields={}).count() > 10
     assert FollowUp.objects.count() == Customer.objects.filter(follow_ups__isnull=False).count() > 10
     assert FollowUp.objects.open().exists()
+
+
+def test_the_demo_lost_some_customers_by_either_side_within_a_month_once(in_acme: Tenant, sandbox: Sandbox) -> None:
+    mirror_everything()
+    before = Follow.objects.living().count()
+
+    losses = lose()
+
+    ended = Follow.objects.exclude(ended_at=None)
+    assert lose() == []
+    assert len(losses) == ended.count() == before - Follow.objects.living().count() > 0
+    assert {one.ended_by for one in ended} == {Follow.EndedBy.CUSTOMER, Follow.EndedBy.STAFF}
+    assert all(one.added_at < one.ended_at for one in ended)
+    assert ended.filter(ended_at__gte=timezone.now() - timedelta(days=30)).count() == ended.count()
+    assert TimelineEntry.objects.filter(kind__startswith="deleted_by").count() == ended.count()

@@ -30,6 +30,7 @@ class Command(TenantsCommand):
                 demo.greet()
                 demo.sync()
                 demo.people()
+                demo.losses(corp["corp_id"])
                 seed_profile()
                 demo.library()
                 seed_sop()
