@@ -3,6 +3,7 @@
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -70,7 +71,7 @@ def open_loop(port: int, requests: Sequence[bytes], rate: float, connections: in
 def _run(port: int, requests: Sequence[bytes], connections: int, rate: float | None) -> Load:
     load = Load()
     poll = select.epoll()
-    idle = [_Connection(port) for _ in range(connections)]
+    idle = deque(_Connection(port) for _ in range(connections))  # by turns: servers close what is idle for long
     by_file = {connection.socket.fileno(): connection for connection in idle}
     for file in by_file:
         poll.register(file, select.EPOLLIN)
@@ -80,7 +81,7 @@ def _run(port: int, requests: Sequence[bytes], connections: int, rate: float | N
         while done < len(requests):
             now = time.perf_counter()
             while idle and sent < len(requests) and (rate is None or begun + sent / rate <= now):
-                idle.pop().send(requests[sent], sent, now if rate is None else begun + sent / rate)
+                idle.popleft().send(requests[sent], sent, now if rate is None else begun + sent / rate)
                 sent += 1
             pause = 10.0
             if rate is not None and idle and sent < len(requests):
