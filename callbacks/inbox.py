@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
-import structlog
 from django.db import connection
 
 from callbacks import wake
@@ -13,6 +14,7 @@ from callbacks.spool import recover
 from callbacks.stored import due
 from callbacks.urgent import drain_urgent
 from tenants.models import Tenant
+from tenants.polling import broker, inline
 
 __all__ = [
     "Status",
@@ -28,9 +30,8 @@ __all__ = [
     "work",
 ]
 
-log = structlog.get_logger(__name__)
-
 SLICE_SECONDS = 0.5  # of a worker for one lane of one tenant, then it is the others' turn
+LATE_SECONDS, URGENT_LATE_SECONDS = 30, 5
 BULK_PER_SECOND = 50  # a replay of thousands must not stand before today's events, nor exhaust WeCom's limits
 
 _REPLAY = """
@@ -60,12 +61,14 @@ FROM public.callbacks_inbox WHERE tenant_id = %s
 """
 _LAST = "SELECT max(last_event_at) FROM public.tenants_receiver WHERE tenant_id = %s"
 _WAITING = """
-SELECT tenant.id, tenant.schema_name, place.lane
+SELECT tenant.id, tenant.schema_name, place.lane, place.late
 FROM (
-    SELECT DISTINCT tenant_id, lane::text FROM public.callbacks_inbox WHERE status = 'new' AND due_at <= now()
-    UNION
-    SELECT DISTINCT tenant_id, %s FROM public.callbacks_inbox WHERE urgent
-) AS place(tenant_id, lane) JOIN public.tenants_tenant AS tenant ON tenant.id = place.tenant_id
+    SELECT tenant_id, lane::text, min(due_at) < now() - make_interval(secs => %s) FROM public.callbacks_inbox
+    WHERE status = 'new' AND due_at <= now() GROUP BY tenant_id, lane
+    UNION ALL
+    SELECT tenant_id, %s, min(received_at) < now() - make_interval(secs => %s) FROM public.callbacks_inbox
+    WHERE urgent GROUP BY tenant_id
+) AS place(tenant_id, lane, late) JOIN public.tenants_tenant AS tenant ON tenant.id = place.tenant_id
 WHERE tenant.status = 'active' ORDER BY place.lane = %s DESC, random()
 """
 
@@ -146,37 +149,41 @@ def forget(tenant_id: int) -> int:
         return int(cursor.rowcount)
 
 
-def waiting() -> list[tuple[int, str, str]]:
-    """(tenant, schema, lane) of whatever is due now, the urgent first, the tenants in no order."""
+class Place(NamedTuple):
+    """Something is due here; `late`: and has been for so long that no worker seems to hear the calls."""
+
+    tenant_id: int
+    schema: str
+    lane: str
+    late: bool
+
+
+def waiting() -> list[Place]:
+    """Whatever is due now, the urgent first, the tenants in no order."""
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [wake.URGENT, wake.URGENT])
-        return [(tenant_id, schema, lane) for tenant_id, schema, lane in cursor.fetchall()]
+        cursor.execute(_WAITING, [LATE_SECONDS, wake.URGENT, URGENT_LATE_SECONDS, wake.URGENT])
+        return [Place(*row) for row in cursor.fetchall()]
 
 
 def poll() -> int:
     """Once a second, from the scheduler: the guarantee behind every wake-up that was lost; how many places waited.
 
-    When the broker is down the events are handled right here, each lane for its slice of time.
+    When the broker is down, or no worker comes, the events are handled right here, each lane for its slice of time.
     """
     recover()
     places = waiting()
-    client = wake.marks() if places else None
-    for tenant_id, schema, lane in places:
-        if client is not None:
-            try:
-                wake.send(client, [(schema, lane)])
-                continue
-            except Exception as error:  # noqa: BLE001  redis, kombu and the socket each have their own
-                log.warning("broker down, handling events here", error=str(error)[:200])
-                client = None
-        try:
-            if lane == wake.URGENT:
-                drain_urgent(tenant_id)
-            else:
-                drain(tenant_id, int(lane), seconds=SLICE_SECONDS)
-        except Exception:
-            log.exception("events not handled", tenant=schema, lane=lane)
+    marks = wake.marks() if places else None
+    for place in places:
+        called = marks is not None and broker.reached(partial(wake.send, marks, [(place.schema, place.lane)]))
+        if place.late or not called:
+            inline.submit(("inbox", place.tenant_id, place.lane), partial(_handle, place))
     return len(places)
+
+
+def _handle(place: Place) -> int:
+    if place.lane == wake.URGENT:
+        return drain_urgent(place.tenant_id)
+    return drain(place.tenant_id, int(place.lane), seconds=SLICE_SECONDS)
 
 
 def work(tenant: Tenant, lane: str) -> int:

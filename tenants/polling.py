@@ -24,7 +24,7 @@ QUEUES = {"welcome": "welcome", "interactive": "welcome", "bulk": "outbox"}
 
 
 class Inline:
-    """Work done in the scheduler itself while the broker is down: a few threads, each place once at a time."""
+    """Work done in the scheduler itself while no worker can be called: a few threads, each place once at a time."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
@@ -44,7 +44,7 @@ class Inline:
         try:
             work()
         except Exception:
-            logger.exception("work without a broker failed: %s", place)
+            logger.exception("work of the scheduler itself failed: %s", place)
         finally:
             connection.close()
             with self._lock:
@@ -59,10 +59,13 @@ class Broker:
         self._was_down = False
 
     def send(self, task: "Task[Any, Any]", schema: str, kwargs: dict[str, Any], *, queue: str, expires: float) -> bool:
+        return self.reached(lambda: send_now(task, schema, kwargs, queue=queue, expires=expires))
+
+    def reached(self, call: Callable[[], object]) -> bool:
         if time.monotonic() < self._down_until:
             return False
         try:
-            send_now(task, schema, kwargs, queue=queue, expires=expires)
+            call()
         except Exception as error:  # noqa: BLE001  redis, kombu and the socket each have their own
             self._down_until = time.monotonic() + BROKER_PAUSE
             if not self._was_down:
