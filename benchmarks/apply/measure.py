@@ -93,7 +93,7 @@ def main() -> None:
     found = {
         "bare": reference / ours,
         "bare_note": f"{rate:.0f}/s against {events / reference:.0f}/s; {waited / reference:.0%} of the latter are its"
-        " commits, which wait for the disk",
+        " commits: deferred checks, and the disk",
         "orm": rate / orm,
         "orm_note": f"{rate:.0f}/s against {orm:.0f}/s",
         "burst": burst,
