@@ -50,6 +50,7 @@ APIS = {
 
 class Stub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
 
     def do_GET(self) -> None:
         if self.path == "/counted":
