@@ -10,7 +10,10 @@ back after an outage of Redis by themselves; until then the scheduler does their
 
 import os
 
+from celery.signals import worker_init
 from tenant_schemas_celery.app import CeleryApp
+
+from scrm.garbage import look_seldom
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
 
@@ -19,3 +22,5 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["tenants"], related_name="delivery")
 app.autodiscover_tasks(["tenants"], related_name="jobs")
+
+worker_init.connect(look_seldom)  # before it forks: its children share what they do not touch

@@ -10,6 +10,7 @@ django = get_wsgi_application()
 
 from callbacks.gaps import watch  # noqa: E402  models are there only now
 from callbacks.intake import intake  # noqa: E402
+from scrm.garbage import look_seldom  # noqa: E402
 from scrm.probes import probes  # noqa: E402
 
 if hasattr(os, "SCHED_BATCH"):
@@ -19,3 +20,4 @@ if hasattr(os, "SCHED_BATCH"):
 
 application = probes(intake(django))
 watch.start()
+look_seldom()

@@ -41,6 +41,7 @@ from callbacks.insert import Inserter  # noqa: E402
 from contacts.events import apply_customers  # noqa: E402
 from contacts.models import Customer, Follow, FollowTag, Tag, TimelineEntry  # noqa: E402
 from members.models import Staff  # noqa: E402
+from scrm.garbage import look_seldom  # noqa: E402
 from scrm.up.folder import port_is_free  # noqa: E402
 from tenants.events import EVENT_OWNERS, Owner, Reading  # noqa: E402
 from tenants.models import Receiver, Tenant  # noqa: E402
@@ -64,6 +65,7 @@ answers: dict[str, CustomerDetail] = {}
 
 
 def main() -> None:
+    look_seldom()  # as in a worker of the product
     events = int(sys.argv[1])
     tenant = company("apply")
     partitions.maintain()

@@ -23,7 +23,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
     import django
 
+    from scrm.garbage import look_seldom
+
     django.setup()
+    look_seldom()  # as in a process of the product
     print(json.dumps(measured(int(sys.argv[1]), int(sys.argv[2]))))
 
 

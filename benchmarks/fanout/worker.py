@@ -11,10 +11,12 @@ def main() -> None:
 
     django.setup()
     from broadcasts import sending
+    from scrm.garbage import look_seldom
     from tenants.jobs import run_slice
     from tenants.models import Job, Tenant
     from tenants.sending import BULK, deliver
 
+    look_seldom()  # as in a worker of the product
     tenant = Tenant.objects.get(schema_name="fanout")
     print("ready", flush=True)
     sys.stdin.readline()

@@ -17,7 +17,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scrm.settings")
     import django
 
+    from scrm.garbage import look_seldom
+
     django.setup()
+    look_seldom()  # as in a process of the product
     customers, requests = int(sys.argv[1]), int(sys.argv[2])
     from tenants.models import Domain
     from tenants.provision import create_tenant

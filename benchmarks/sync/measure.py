@@ -27,7 +27,10 @@ def main() -> None:
         os.environ["WECOM_API_BASE"] = sys.argv[2]
     import django
 
+    from scrm.garbage import look_seldom
+
     django.setup()
+    look_seldom()  # as in a process of the product
     found = sets(int(sys.argv[2])) if sys.argv[1] == "sets" else whole(sys.argv[2])
     print(json.dumps(found))
 
