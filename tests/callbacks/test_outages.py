@@ -352,7 +352,7 @@ class Neighbour:
         return requests.post(url, params=query, data=body, timeout=10).status_code
 
 
-@in_two_sizes("flood, number, worst", (20_000, 10, 10), (400_000, 200, 2))
+@in_two_sizes("flood, number, worst", (80_000, 10, 10), (400_000, 200, 2))
 def test_a_flood_of_one_company_does_not_hold_up_the_other_in_the_queue(
     place: Place, port: int, flood: int, number: int, worst: int
 ) -> None:
