@@ -43,7 +43,7 @@ def shown_or_refused(found: dict[str, Any]) -> HttpResponse:
 
 
 def page_of(found: dict[str, Any], *, status: int = 200, **extra: Any) -> HttpResponse:
-    """Without what the templates of the console are given with each request: that costs more than half the card."""
+    """Without what each request gives the templates of the console: it costs half as much again as this rendering."""
     return HttpResponse(render_to_string("sidebar/customer.html", {**shown(found), **extra}), status=status)
 
 
