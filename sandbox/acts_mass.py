@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox import mass, moments
 from sandbox.acts import CannotAct, Scene, act
+from sandbox.corp import Corp
 from sandbox.mass import DONE, HABITS, Aim, Habit, MassMessage, Task
 from sandbox.moments import Moment, Posting
 
@@ -109,7 +110,7 @@ def mass_habit(scene: Scene) -> dict[str, Any]:
 
 @act
 def time_passes(scene: Scene) -> dict[str, Any]:
-    """{seconds}: files, codes, messages and what customers received become that much older."""
+    """{seconds}: files, codes, messages, changes of groups and what customers received become that much older."""
     corp, seconds = scene.corp, float(scene.wish.get("seconds") or 0)
     if seconds <= 0:
         raise CannotAct("seconds must be more than 0")
@@ -135,6 +136,17 @@ def time_passes(scene: Scene) -> dict[str, Any]:
         for posting in moment.postings.values():
             posting.due_at = posting.due_at and max(posting.due_at - seconds, 1.0)
         corp.touch("moment", moment.moment_id)
+    for group in corp.groups.values():
+        group.waiting = [(at - seconds, picture) for at, picture in group.waiting]
+    grow_older(corp, seconds)
+    mass.settle(corp)
+    for at, *_ in corp.mailings.due:
+        mass.alarm(corp, at)
+    return {"seconds": seconds}
+
+
+def grow_older(corp: Corp, seconds: float) -> None:
+    """The mass messages and what their members will do."""
     corp.mailings.due = []
     for message in corp.mailings.messages.values():
         message.created_at -= seconds
@@ -144,7 +156,3 @@ def time_passes(scene: Scene) -> dict[str, Any]:
             task.due_at = task.due_at and max(task.due_at - seconds, 1.0)
         mass.bring_back(corp, message)
         corp.touch("mass", message.msgid)
-    mass.settle(corp)
-    for at, *_ in corp.mailings.due:
-        mass.alarm(corp, at)
-    return {"seconds": seconds}

@@ -21,7 +21,7 @@ from tests.mirror import mirror_everything
 from tests.sandbox_server import Sandbox
 
 WELCOME = "您好，我是艾可美的顾问"
-PATIENCE = 15
+PATIENCE = 60
 
 
 class Quiet(WSGIRequestHandler):

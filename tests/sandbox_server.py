@@ -27,6 +27,13 @@ class Sandbox:
         self.http = requests.Session()
         self.http.trust_env = False
 
+    def is_up(self) -> bool:
+        try:
+            self.control("GET", "health")
+        except requests.ConnectionError:
+            return False
+        return True
+
     def control(self, method: str, path: str, **body: Any) -> Any:
         answer = self.http.request(method, f"{self.url}/_sandbox/{path}", json=body or None, timeout=60)
         answer.raise_for_status()
@@ -91,12 +98,10 @@ def sandbox_process() -> Iterator[Sandbox]:
     )
     sandbox = Sandbox(f"http://127.0.0.1:{port}")
     try:
-        for _ in range(200):
-            try:
-                sandbox.control("GET", "health")
-                break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        until = time.monotonic() + 60
+        while not sandbox.is_up():
+            assert process.poll() is None and time.monotonic() < until, "the imitation WeCom did not start"
+            time.sleep(0.05)
         yield sandbox
     finally:
         process.terminate()

@@ -111,7 +111,7 @@ def deliver(place: Place, port: int, number: int) -> tuple[list[payloads.Sent], 
     return sent, closed_loop(port, [one.request for one in sent])
 
 
-def soon(condition: Callable[[], bool], seconds: float = 20) -> None:
+def soon(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "not within the time"
@@ -179,7 +179,7 @@ def test_while_postgres_is_down_callbacks_are_spooled_and_stored_later(
     time.sleep(1.1)  # Postgres is asked again after a second
     repeats = closed_loop(port, [one.request for one in during[:50]])  # WeCom repeats itself meanwhile
     assert repeats.statuses == {b"200": 50}
-    soon(lambda: place.spooled() == [], seconds=60)
+    soon(lambda: place.spooled() == [])
     assert place.count() == number + 20
     assert place.missing(before + during, Load(answered=list(range(number + 20)))) == 0
 
@@ -319,7 +319,7 @@ def test_workers_and_a_redis_that_are_killed_lose_nothing_and_do_nothing_twice(
             load.join()
             time.sleep(1)
             worker = tended(place, worker)
-            soon(place.is_done(number), seconds=60)
+            soon(place.is_done(number))
     finally:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGKILL)
@@ -367,12 +367,12 @@ def test_a_flood_of_one_company_does_not_hold_up_the_other_in_the_queue(
     worker = start_worker(place)
     try:
         with place.poller():
-            soon(lambda: place.count("status = 'done'") > 1_000, seconds=60)
+            soon(lambda: place.count("status = 'done'") > 1_000)
             for one in range(number):
                 assert neighbour.post(port, one) == 200
                 time.sleep(0.05)
             of_neighbour = f"tenant_id = {neighbour.tenant} AND status"
-            soon(lambda: place.count(f"{of_neighbour} = 'done'") == number, seconds=60)
+            soon(lambda: place.count(f"{of_neighbour} = 'done'") == number)
             assert place.count("status = 'new'") > 0, "the flood was over before the other's turn"
     finally:
         os.killpg(worker.pid, signal.SIGKILL)

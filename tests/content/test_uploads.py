@@ -21,10 +21,10 @@ def checked(name: str, body: bytes, rule: FileRule = DOCUMENT) -> Checked:
 
 def reason(name: str, body: bytes, rule: FileRule = DOCUMENT) -> str:
     """Why it is refused; it must not take long nor much memory."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(ValidationError) as refused:
         checked(name, body, rule)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024  # kilobytes
     return " ".join(refused.value.messages)
 

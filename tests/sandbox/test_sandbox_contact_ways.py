@@ -1,7 +1,5 @@
 """Contact ways 「联系我」 and the customers who scan them (wecom-api.md 5.5)."""
 
-import time
-
 import pytest
 import requests
 
@@ -163,12 +161,12 @@ def test_people_of_one_outside_corp_are_led_to_one_member(corp):
 def test_a_member_with_a_new_userid_keeps_his_ways_and_tasks(corp):
     old = corp.sellers[0]
     corp.change(limits={"mass_dispatch_seconds": 0})
-    corp.act("mass_habit", kind="after", seconds=0.3)
+    corp.act("mass_habit", kind="after", seconds=60)
     config_id = make(corp, type=1, user=[old])["config_id"]
     msgid = corp.post("externalcontact/add_msg_template", sender=old, text={"content": "嗨"})["msgid"]
     corp.act("staff_updates", userid=old, new_userid="renamed")
     assert corp.post(GET, config_id=config_id)["contact_way"]["user"] == ["renamed"]
     assert corp.act("customer_scans", config_id=config_id)["userid"] == "renamed"
-    time.sleep(0.4)
+    corp.act("time_passes", seconds=61)
     tasks = corp.post("externalcontact/get_groupmsg_task", msgid=msgid)["task_list"]
     assert [(task["userid"], task["status"]) for task in tasks] == [("renamed", 2)]

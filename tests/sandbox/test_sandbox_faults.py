@@ -48,10 +48,10 @@ def test_connections_break_hang_and_drip(corp):
     started = time.monotonic()
     assert call(corp).json()["errcode"] == 0
     assert time.monotonic() - started >= 0.3
-    corp.fault(kind="slowloris", delay=0.6, times=1)
+    corp.fault(kind="slowloris", delay=2, times=1)
     started = time.monotonic()
-    assert call(corp, timeout=0.5).json()["errcode"] == 0  # no single read waits that long
-    assert time.monotonic() - started >= 0.5
+    assert call(corp, timeout=1.5).json()["errcode"] == 0  # no single read waits that long
+    assert time.monotonic() - started > 1.5
 
 
 def test_a_lost_answer_may_hide_an_effect(corp):

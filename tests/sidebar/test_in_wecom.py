@@ -131,7 +131,7 @@ def test_a_scan_becomes_a_customer_whom_sales_serve_in_few_taps(
     pane = wecom.frame_locator("iframe[name=pane]")
 
     # who it is, at a glance
-    expect(pane.get_by_role("heading", name="路过的小林")).to_be_visible(timeout=15_000)
+    expect(pane.get_by_role("heading", name="路过的小林")).to_be_visible(timeout=60_000)
     expect(pane.get_by_label("客户阶段")).to_contain_text("新客户")
     expect(wecom.locator(".phone .bubble", has_text="路过的小林您好，欢迎来到艾可美")).to_be_visible()
 
@@ -174,7 +174,7 @@ def test_a_draft_survives_the_pane(at_work: Tenant, sandbox: Sandbox, wecom: Pag
     pane.get_by_role("button", name="写跟进").click()
     pane.get_by_label("跟进内容").fill("周五看样品")
     open_chat(wecom, follow)
-    expect(pane.get_by_label("跟进内容")).to_have_value("周五看样品", timeout=15_000)
+    expect(pane.get_by_label("跟进内容")).to_have_value("周五看样品", timeout=60_000)
     pane.get_by_role("button", name="保存").click()
     expect(pane.locator(".note")).to_have_text("周五看样品")
     with at_work:
@@ -186,7 +186,7 @@ def test_a_refused_signature_says_what_to_do(at_work: Tenant, sandbox: Sandbox, 
     sandbox.app(trusted_domains=["elsewhere.example.com"])
     open_chat(wecom, follow)
     pane = wecom.frame_locator("iframe[name=pane]")
-    expect(pane.locator("body")).to_contain_text("可信域名", timeout=15_000)
+    expect(pane.locator("body")).to_contain_text("可信域名", timeout=60_000)
 
 
 @pytest.mark.parametrize("width", [375, 300])
@@ -196,7 +196,7 @@ def test_every_panel_fits_and_can_be_used_by_everyone(
     follow = come_by(at_work, sandbox, made_code(at_work))
     open_chat(wecom, follow)
     pane = wecom.frame_locator("iframe[name=pane]")
-    expect(pane.get_by_role("heading", name="路过的小林")).to_be_visible(timeout=15_000)
+    expect(pane.get_by_role("heading", name="路过的小林")).to_be_visible(timeout=60_000)
     alone = wecom.context.new_page()
     alone.set_viewport_size({"width": width, "height": 740})
     alone.goto(wecom.url.split("/chat/")[0] + "/sidebar/")
