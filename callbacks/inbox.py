@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 SLICE_SECONDS = 0.5  # of a worker for one lane of one tenant, then it is the others' turn
-LATE_SECONDS, URGENT_LATE_SECONDS = 30, 5
 BULK_PER_SECOND = 50  # a replay of thousands must not stand before today's events, nor exhaust WeCom's limits
 
 _REPLAY = """
@@ -61,14 +60,12 @@ FROM public.callbacks_inbox WHERE tenant_id = %s
 """
 _LAST = "SELECT max(last_event_at) FROM public.tenants_receiver WHERE tenant_id = %s"
 _WAITING = """
-SELECT tenant.id, tenant.schema_name, place.lane, place.late
+SELECT tenant.id, tenant.schema_name, place.lane
 FROM (
-    SELECT tenant_id, lane::text, min(due_at) < now() - make_interval(secs => %s) FROM public.callbacks_inbox
-    WHERE status = 'new' AND due_at <= now() GROUP BY tenant_id, lane
+    SELECT DISTINCT tenant_id, lane::text FROM public.callbacks_inbox WHERE status = 'new' AND due_at <= now()
     UNION ALL
-    SELECT tenant_id, %s, min(received_at) < now() - make_interval(secs => %s) FROM public.callbacks_inbox
-    WHERE urgent GROUP BY tenant_id
-) AS place(tenant_id, lane, late) JOIN public.tenants_tenant AS tenant ON tenant.id = place.tenant_id
+    SELECT DISTINCT tenant_id, %s FROM public.callbacks_inbox WHERE urgent
+) AS place(tenant_id, lane) JOIN public.tenants_tenant AS tenant ON tenant.id = place.tenant_id
 WHERE tenant.status = 'active' ORDER BY place.lane = %s DESC, random()
 """
 
@@ -150,18 +147,17 @@ def forget(tenant_id: int) -> int:
 
 
 class Place(NamedTuple):
-    """Something is due here; `late`: and has been for so long that no worker seems to hear the calls."""
+    """Something is due here."""
 
     tenant_id: int
     schema: str
     lane: str
-    late: bool
 
 
 def waiting() -> list[Place]:
     """Whatever is due now, the urgent first, the tenants in no order."""
     with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [LATE_SECONDS, wake.URGENT, URGENT_LATE_SECONDS, wake.URGENT])
+        cursor.execute(_WAITING, [wake.URGENT, wake.URGENT])
         return [Place(*row) for row in cursor.fetchall()]
 
 
@@ -172,10 +168,10 @@ def poll() -> int:
     """
     recover()
     places = waiting()
-    marks = wake.marks() if places else None
+    marks = wake.marks()
     for place in places:
-        called = marks is not None and broker.reached(partial(wake.send, marks, [(place.schema, place.lane)]))
-        if place.late or not called:
+        call = partial(wake.send, marks, [(place.schema, place.lane)])
+        if not broker.reached(wake.queue_of(place.lane), call):
             inline.submit(("inbox", place.tenant_id, place.lane), partial(_handle, place))
     return len(places)
 

@@ -30,6 +30,10 @@ def mark_of(schema: str, lane: str) -> str:
     return f"t:{schema}:wake:{lane}"
 
 
+def queue_of(lane: str) -> str:
+    return "welcome" if lane == URGENT else "events"
+
+
 def marks() -> "redis.Redis":
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1)
 
@@ -48,10 +52,10 @@ def _send(client: "redis.Redis", place: Place) -> None:
     from callbacks import tasks  # tasks drain, draining asks for another round, that round is sent here
 
     schema, lane = place
-    task, queue = (tasks.drain_urgent, "welcome") if lane == URGENT else (tasks.drain, "events")
+    task = tasks.drain_urgent if lane == URGENT else tasks.drain
     arguments = {} if lane == URGENT else {"lane": int(lane)}
     try:
-        send_now(task, schema, arguments, queue=queue, expires=EXPIRES_SECONDS)
+        send_now(task, schema, arguments, queue=queue_of(lane), expires=EXPIRES_SECONDS)
     except BaseException:
         client.delete(mark_of(*place))
         raise

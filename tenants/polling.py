@@ -1,4 +1,5 @@
-"""The pollers of this layer: what waits is given to the workers, or done right here when there is no broker."""
+"""The pollers of this layer: what waits is given to the workers, or done right here when there is no broker or when
+no worker comes."""
 
 import logging
 import threading
@@ -11,6 +12,7 @@ from celery import Task
 from django.db import connection
 
 from tenants import delivery, jobs, sending
+from tenants.hearing import Hearing
 from tenants.models import Job, Tenant
 from tenants.tasks import send_now
 
@@ -24,7 +26,8 @@ QUEUES = {"welcome": "welcome", "interactive": "welcome", "bulk": "outbox"}
 
 
 class Inline:
-    """Work done in the scheduler itself while no worker can be called: a few threads, each place once at a time."""
+    """Work done in the scheduler itself while no worker can be called, or none comes: a few threads, each place once at
+    a time."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
@@ -57,11 +60,16 @@ class Broker:
     def __init__(self) -> None:
         self._down_until = 0.0
         self._was_down = False
+        self.hearing = Hearing()
 
     def send(self, task: "Task[Any, Any]", schema: str, kwargs: dict[str, Any], *, queue: str, expires: float) -> bool:
-        return self.reached(lambda: send_now(task, schema, kwargs, queue=queue, expires=expires))
+        """Whether a worker will come."""
+        return self.reached(queue, lambda: send_now(task, schema, kwargs, queue=queue, expires=expires))
 
-    def reached(self, call: Callable[[], object]) -> bool:
+    def reached(self, queue: str, call: Callable[[], object]) -> bool:
+        return self._takes(call) and self.hearing.is_heard(queue)
+
+    def _takes(self, call: Callable[[], object]) -> bool:
         if time.monotonic() < self._down_until:
             return False
         try:

@@ -11,6 +11,7 @@ from tenant_schemas_celery import app as library
 from tenant_schemas_celery.task import TenantTask as LibraryTask
 
 from tenants.db import connection
+from tenants.hearing import hear
 from tenants.isolation import NoTenant, current_schema
 from tenants.models import Tenant
 from tenants.recycling import PUBLIC
@@ -36,6 +37,8 @@ class TenantTask(LibraryTask):  # type: ignore[misc]
     of_platform = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self.request.called_directly:
+            hear((self.request.delivery_info or {}).get("routing_key", ""))
         schema = self._schema()
         if self.of_platform:
             return self._in_public(*args, **kwargs)

@@ -203,7 +203,7 @@ def test_a_suspended_company_rests_and_goes_on_when_resumed(door: Door, book: Bo
     assert drain(door.tenant) == 0
     assert inbox.waiting() == []
     Tenant.objects.filter(pk=door.tenant.pk).update(status=Tenant.Status.ACTIVE)
-    assert inbox.waiting() == [(door.tenant.pk, "acme", str(rows("lane")[0][0]), False)]
+    assert inbox.waiting() == [(door.tenant.pk, "acme", str(rows("lane")[0][0]))]
     assert drain(door.tenant) == 1
 
 
@@ -255,7 +255,7 @@ def test_a_welcome_does_not_wait_for_the_lane(door: Door, book: Book) -> None:
     URGENT_HANDLERS[f"{CUSTOMER}.add_external_contact"] = Urgent(lambda event, code: greeted.append(code), read)
     door.post(event_xml(WelcomeCode="code1"))
     door.post(event_xml())
-    assert (door.tenant.pk, "acme", "urgent", False) in inbox.waiting()
+    assert (door.tenant.pk, "acme", "urgent") in inbox.waiting()
     assert inbox.drain_urgent(door.tenant.pk) == 1
     assert greeted == ["code1"]
     assert rows("status, urgent") == [("new", False), ("new", False)]
@@ -329,7 +329,7 @@ def test_a_flood_of_one_company_does_not_hold_up_the_other(door: Door, other_doo
     begun = time.monotonic()
     left = True
     while left:
-        for tenant_id, _schema, lane, _late in inbox.waiting():
+        for tenant_id, _schema, lane in inbox.waiting():
             inbox.drain(tenant_id, int(lane), seconds=0.2)
         left = count(f"tenant_id = {other_door.tenant.pk} AND status = 'new'") > 0
     assert count(f"tenant_id = {door.tenant.pk} AND status = 'new'") > 0, "the flood was over before the other's turn"

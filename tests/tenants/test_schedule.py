@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from scrm.up.folder import ROOT
-from tenants import outbox, polling, schedule
+from tenants import hearing, outbox, polling, schedule
 from tenants.models import OutgoingCall, Tenant, Tick
 from tenants.schedule import Periodic, Poller
 from tenants.scheduler import Scheduler
@@ -106,9 +106,19 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling.broker, "_down_until", time.monotonic() + 60)
 
 
-@pytest.mark.usefixtures("db_commits", "no_broker")
-def test_without_a_broker_the_scheduler_sends_the_calls_itself(sandbox: Sandbox) -> None:
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker takes the calls, and nobody comes."""
+    monkeypatch.setitem(hearing.PATIENCE, "welcome", 0)
+
+
+@pytest.mark.usefixtures("db_commits")
+@pytest.mark.parametrize("trouble", ["no_broker", "no_worker"])
+def test_without_a_broker_or_a_worker_the_scheduler_sends_the_calls_itself(
+    trouble: str, request: pytest.FixtureRequest, sandbox: Sandbox
+) -> None:
     """F5, short."""
+    request.getfixturevalue(trouble)
     with Tenant.objects.get(schema_name="acme"):
         call = post_remark(sandbox, "没有消息队列")
     assert polling.poll_outbox() == 1
