@@ -54,8 +54,10 @@ class Preview:
 
 
 def older(version: PlanVersion) -> Any:
-    """Those on the way in other versions of its plan."""
-    return Enrolment.objects.filter(plan=version.plan_id, state=Enrolment.State.ACTIVE).exclude(version=version)
+    """Those on the way in earlier versions of its plan."""
+    return Enrolment.objects.filter(
+        plan=version.plan_id, state=Enrolment.State.ACTIVE, version__number__lt=version.number
+    )
 
 
 def preview(version: PlanVersion) -> Preview:
@@ -121,11 +123,12 @@ def start(plan: Plan, *, by: str) -> Job | None:
     version = newest(plan)
     if version is None or not older(version).exists():
         return None
-    return jobs.start(JOB, by, {"version": version.pk}, subject=f"plan:{plan.pk}")
+    return jobs.start(JOB, by, {"version": version.pk}, subject=f"version:{version.pk}")
 
 
 def work(run: JobRun) -> None:
-    """Killed anywhere it goes on: who was moved is no longer on an older version."""
+    """Killed anywhere it goes on: who was moved is no longer on an older version. Of two that run at once the one of
+    the newer version takes up those whom the other moved."""
     version = PlanVersion.objects.get(pk=run.params["version"])
     run.save(total=run.job.done + older(version).count())
     while True:

@@ -93,3 +93,17 @@ def test_who_has_nothing_left_is_done_and_others_go_on_in_chunks(company, make_p
     assert [one.state for one in Enrolment.objects.order_by("-anchor_at")] == ["active"] * 3 + ["done"] * 2
     assert found.over == 2 and len(waiting()) == 3
     assert Job.objects.get(kind=upgrade.JOB).done == 5
+
+
+def test_a_version_that_is_published_meanwhile_is_not_taken_back(changed, company, clock):
+    """Each upgrade that was asked for is made, whichever job comes last."""
+    second = upgrade.start(changed, by="wang")
+    company.add("李雷", "wang", days=0)
+    plans.save_step(changed, step_of(day=20, at=time(10), title="一月后"), by="wang")
+    plans.publish(changed, by="wang")
+    enrol.enrol(changed, [company.follow("李雷", "wang").pk], "test", at(3, 9))
+    third = upgrade.start(changed, by="wang")
+    assert third != second
+    for job in (third, second):
+        run_to_end(job)
+    assert {one.version for one in Enrolment.objects.all()} == {enrol.newest(changed)}
