@@ -1,5 +1,6 @@
 """What became of a broadcast: by staff, by receiver with the reason for each not reached, and what can be done."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from broadcasts import reminders, results, sending
 from broadcasts.audience import left_out_ids
 from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut
-from broadcasts.pages import broadcasts_of, editors, may_edit, senders_of, words_of
+from broadcasts.pages import editors, may_act_on_all, may_edit, senders_of, shown, words_of
 from console.access import operator_required
 from console.answers import done
 from console.audit import record
@@ -213,10 +214,6 @@ def with_friends(rows: list[Any], operator: Any) -> list[Any]:
     return rows
 
 
-def shown(request: HttpRequest, pk: int) -> Broadcast:
-    return get_object_or_404(broadcasts_of(request.user).select_related("segment"), pk=pk)
-
-
 # -- what stands above -------------------------------------------------------------------------------------------------
 
 
@@ -282,6 +279,7 @@ def header(request: HttpRequest, found: Broadcast) -> dict[str, Any]:
         "words": words_of(found),
         "bubbles": messages.preview(found.content),
         "may_edit": may_edit(request),
+        "may_act": may_edit(request) and may_act_on_all(found, request.user),
         "remindable": reminders.remindable(found).count() if found.state == State.SENDING else 0,
         "can_retry": found.state in (State.SENDING, State.ENDED, State.FAILED)
         and found.senders.filter(state=Step.FAILED, msgid="").exists(),
@@ -346,15 +344,28 @@ def refresh(request: HttpRequest, pk: int) -> HttpResponse:
     return back(request, pk, text)
 
 
-@require_POST
-@editors
-def remind(request: HttpRequest, pk: int) -> HttpResponse:
-    found = shown(request, pk)
+def on_all(act: Callable[[HttpRequest, Broadcast], HttpResponse]) -> Callable[..., HttpResponse]:
+    """An act that concerns everybody who was asked."""
+
+    @require_POST
+    @editors
+    def view(request: HttpRequest, pk: int) -> HttpResponse:
+        found = shown(request, pk)
+        if not may_act_on_all(found, request.user):
+            text = _now("这条群发还通知了您管理范围以外的员工，由创建人或能看到全部员工的管理员操作")
+            return back(request, pk, text, "error")
+        return act(request, found)
+
+    return view
+
+
+@on_all
+def remind(request: HttpRequest, found: Broadcast) -> HttpResponse:
     count = reminders.remind_all(found, by=request.user.get_username()) if found.state == State.SENDING else 0
     if not count:
-        return back(request, pk, _now("没有需要提醒的员工，或 24 小时内已提醒 3 次"), "warning")
+        return back(request, found.pk, _now("没有需要提醒的员工，或 24 小时内已提醒 3 次"), "warning")
     record(request, "broadcast.remind", found.title, {"staff": count})
-    return back(request, pk, _now("正在提醒 %(n)d 名员工") % {"n": count})
+    return back(request, found.pk, _now("正在提醒 %(n)d 名员工") % {"n": count})
 
 
 @require_POST
@@ -369,28 +380,24 @@ def remind_one(request: HttpRequest, pk: int, sender: int) -> HttpResponse:
     return back(request, pk, _now("已提醒 %(staff)s") % {"staff": one.staff})
 
 
-@require_POST
-@editors
-def stop(request: HttpRequest, pk: int) -> HttpResponse:
-    found = shown(request, pk)
+@on_all
+def stop(request: HttpRequest, found: Broadcast) -> HttpResponse:
     try:
         sending.stop(found, by=request.user.get_username())
     except ValidationError as error:
-        return back(request, pk, " ".join(error.messages), "error")
+        return back(request, found.pk, " ".join(error.messages), "error")
     record(request, "broadcast.stop", found.title)
-    return back(request, pk, _now("已停止：还没有发送的员工将不能再发送"))
+    return back(request, found.pk, _now("已停止：还没有发送的员工将不能再发送"))
 
 
-@require_POST
-@editors
-def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    found = shown(request, pk)
+@on_all
+def retry(request: HttpRequest, found: Broadcast) -> HttpResponse:
     try:
         count = sending.retry(found, by=request.user.get_username())
     except ValidationError as error:
-        return back(request, pk, " ".join(error.messages), "error")
+        return back(request, found.pk, " ".join(error.messages), "error")
     record(request, "broadcast.retry", found.title, {"staff": count})
-    return back(request, pk, _now("正在重新通知 %(n)d 名员工") % {"n": count})
+    return back(request, found.pk, _now("正在重新通知 %(n)d 名员工") % {"n": count})
 
 
 def back(request: HttpRequest, pk: int, text: str, level: str = "success") -> HttpResponse:

@@ -48,6 +48,17 @@ def senders_of(broadcast: Broadcast, operator: Any) -> QuerySet[BroadcastSender]
     return rows if seen is None else rows.filter(staff__in=seen.values("pk"))
 
 
+def may_act_on_all(broadcast: Broadcast, operator: Any) -> bool:
+    """Stopping and the like concerns every member who was asked: one's own broadcast, or all of them are one's own."""
+    if broadcast.created_by == operator.get_username():
+        return True
+    return not broadcast.senders.exclude(pk__in=senders_of(broadcast, operator).values("pk")).exists()
+
+
+def shown(request: HttpRequest, pk: int) -> Broadcast:
+    return get_object_or_404(broadcasts_of(request.user).select_related("segment"), pk=pk)
+
+
 class BroadcastFilters(Filters):
     searched_by = "q"
 

@@ -153,6 +153,10 @@ def test_each_operator_sees_what_concerns_the_own_staff(company: Company) -> Non
     (reason, _words, number), *_rest = zhao.get(f"/console/broadcasts/{draft.pk}/").context["left_out"]
     behind = zhao.get(reverse("broadcasts:left_out", args=[draft.pk, reason])).context["list"].count
     assert number == behind == 0, "nobody of the own range"
+    assert "停止这条群发" not in page.text
+    for act in ("stop", "remind", "retry"):
+        assert "管理范围以外" in zhao.post(reverse(f"broadcasts:{act}", args=[draft.pk]), follow=True).text
+    assert "停止这条群发" in company.client("admin").get(f"/console/broadcasts/{draft.pk}/").text
 
 
 def test_the_timeline_says_who_sent_what(company: Company) -> None:
