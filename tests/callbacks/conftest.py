@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from callbacks import flush
 from callbacks.intake import receivers
 from callbacks.stored import keyring
 from tests.callbacks.door import Door
@@ -20,9 +21,10 @@ UPDATE public.tenants_tenant SET status = 'active';
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def committed(django_db_setup: None, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The door commits over connections of its own. What it leaves behind is removed by hand: a new database for
     each test would take most of the time."""
+    monkeypatch.setattr(flush, "WAIT_SECONDS", 30.0)  # the disk is busy with other tests
     with django_db_blocker.unblock():
         receivers.clear()
         keyring.clear()
