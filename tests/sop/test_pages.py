@@ -14,6 +14,7 @@ from content.models import Material, Sending
 from content.sendings import record
 from sop import assignments, board, enrol, tasks
 from sop.models import Assignment, Enrolment, Plan, StaffTask
+from tenants import outbox
 from tenants.jobs import run_to_end
 from tenants.models import CorpApp, Job, OutgoingCall
 from tests.browser import WIDTHS, Console, console, fits
@@ -181,7 +182,10 @@ def test_urging_is_one_press_and_three_a_day(company, in_acme):
     texts = [admin.post(url, follow=True).text for _ in range(4)]
     assert all("已提醒 员工wang：1 项任务待完成" in text for text in texts[:3])
     assert "今天已经催办 员工wang 3 次" in texts[3]
-    assert OutgoingCall.objects.filter(idem_key__contains="urge").count() == 3
+    cards = [outbox.body_of(call)["textcard"] for call in OutgoingCall.objects.filter(idem_key__contains="urge")]
+    assert len({card["title"] for card in cards}) == len(cards) == 3, (
+        "WeCom drops a card that is equal to one of the last half hour"
+    )
 
 
 # -- assignments -------------------------------------------------------------------------------------------------------
