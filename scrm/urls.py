@@ -9,11 +9,11 @@ handler404 = "console.errors.not_found"
 handler500 = "console.errors.broken"
 
 urlpatterns = [
+    path("sidebar/", include("sidebar.urls")),  # asked for with every chat that is opened
     path("", RedirectView.as_view(url="/console/")),
     path("", include("tenants.urls")),
     path("", include("content.urls")),
     path("api/v1/", include("scrm.urls_api")),
-    path("sidebar/", include("sidebar.urls")),
     path("console/", include("insights.urls")),
     path("console/", include("contacts.urls")),
     path("console/", include("tagging.urls")),

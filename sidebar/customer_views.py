@@ -1,5 +1,6 @@
 """The panel of one customer: who this is, and what can be noted with a tap or two."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ from tagging.marking import change_tags
 from tenants.models import OutgoingCall
 
 SHOWN = 15
+UNCHANGED: dict[str, Any] = {"toast": "", "noted": False, "coming": ()}
+"""What a change says on the card. Named here too: a template looks everywhere for a name that is nowhere."""
 
 
 @require_GET
@@ -42,13 +45,13 @@ def shown_or_refused(found: dict[str, Any]) -> HttpResponse:
     return page_of(found, status=status)
 
 
-def page_of(found: dict[str, Any], *, status: int = 200, **extra: Any) -> HttpResponse:
+def page_of(found: dict[str, Any], *, status: int = 200, going: Sequence[int] = (), **extra: Any) -> HttpResponse:
     """Without what each request gives the templates of the console: it costs half as much again as this rendering."""
-    return HttpResponse(render_to_string("sidebar/customer.html", {**shown(found), **extra}), status=status)
+    return HttpResponse(render_to_string("sidebar/customer.html", {**shown(found, going), **extra}), status=status)
 
 
-def shown(found: dict[str, Any]) -> dict[str, Any]:
-    """The card with times as times and values beside their fields."""
+def shown(found: dict[str, Any], going: Sequence[int] = ()) -> dict[str, Any]:
+    """The card with times as times and values beside their fields, without the tags about to go."""
     customer, follow, note, seen = found["customer"], found["follow"], found["note"], found["seen"] or {}
     if follow:
         follow["added_at"] = datetime.fromisoformat(follow["added_at"])
@@ -59,7 +62,13 @@ def shown(found: dict[str, Any]) -> dict[str, Any]:
     for field in found["fields"]:
         field["value"] = customer["fields"].get(field["key"]) if customer else None
     moments = [datetime.fromisoformat(at) for at in seen.values() if at]
-    return {**found, "last_at": max(moments, default=None), "coming": [], "going": []}
+    return {
+        **UNCHANGED,
+        **found,
+        "last_at": max(moments, default=None),
+        "stages": [(stage["id"], stage["name"]) for stage in found["stages"]],
+        "tags": [tag["name"] for tag in found["tags"] if tag["id"] not in going],
+    }
 
 
 def own_follow(staff: Staff, external_userid: str) -> Follow:

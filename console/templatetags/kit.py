@@ -1,21 +1,25 @@
 """How the console writes things: times, numbers, people, tags, states, icons. Formatting only."""
 
 import zlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput
+from django.template.base import Parser, Token
+from django.templatetags.i18n import TranslateNode, do_translate
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 register = template.Library()
 
 TONES = ("blue", "green", "amber", "purple", "teal", "rose", "indigo", "slate")
+SELECTED = SafeString(" selected")
 STATE_TONES = {
     **dict.fromkeys(("done", "ok", "active", "sent", "processed", "confirmed"), "good"),
     **dict.fromkeys(("new", "queued", "pending", "ready", "draft", "scheduled", "planned"), "calm"),
@@ -31,6 +35,34 @@ def icon(name: str, label: str = "") -> SafeString:
     """A line icon of the sprite; with a label it speaks, without one it is decoration."""
     voice = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html('<svg class="icon" {}><use href="{}#{}"></use></svg>', voice, static("vendor/icons.svg"), name)
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+class Words(template.Node):
+    """What a `{% translate "…" %}` says in each language, found out once: it stays while the process lives."""
+
+    child_nodelists = ()
+
+    def __init__(self, words: TranslateNode) -> None:
+        self.words = words
+        self.told: dict[str | None, str] = {}
+
+    def render(self, context: template.Context) -> str:
+        language = get_language()
+        if language not in self.told:
+            self.told[language] = self.words.render(context)
+        return self.told[language]
+
+
+@register.tag
+def translate(parser: Parser, token: Token) -> template.Node:
+    """Stands in for Django's where `kit` is loaded after `i18n`: a page says some twenty to a hundred things."""
+    words = do_translate(parser, token)
+    said = words.filter_expression
+    constant = said.var.lookups is None and not said.filters
+    return Words(words) if constant and words.asvar is None and words.message_context is None else words
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -96,10 +128,15 @@ def percent(done: int, total: int | None) -> int:
 # -- people and tags ---------------------------------------------------------------------------------------------------
 
 
-@register.inclusion_tag("console/kit/avatar.html")
-def avatar(name: str, picture: str = "", size: str = "") -> dict[str, Any]:
+PICTURE = '<img src="{}" alt="" loading="lazy" referrerpolicy="no-referrer">'
+
+
+@register.simple_tag
+def avatar(name: str, picture: str = "", size: str = "") -> SafeString:
     """The picture, or the last two characters of a Chinese name, or the initials of another, on a colour of its own."""
-    return {"picture": picture, "initials": initials(name), "tone": tone(name), "size": size}
+    shape = f"tone-{tone(name)} face-{size}" if size else f"tone-{tone(name)}"
+    shown = format_html(PICTURE, picture) if picture else ""
+    return format_html('<span class="face {}" aria-hidden="true">{}{}</span>', shape, initials(name), shown)
 
 
 def initials(name: str) -> str:
@@ -145,6 +182,13 @@ def copyable(value: Any, label: Any = "", secret: bool = False) -> dict[str, Any
 
 
 # -- forms and lists ---------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def options(choices: Iterable[tuple[Any, Any]], chosen: Any = None) -> SafeString:
+    """The choices of a select, as pairs of value and words."""
+    rows = ((value, SELECTED if value == chosen else "", words) for value, words in choices)
+    return format_html_join("", '<option value="{}"{}>{}</option>', rows)
 
 
 @register.inclusion_tag("console/kit/field.html")

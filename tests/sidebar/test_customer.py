@@ -37,9 +37,12 @@ def test_the_card_shows_who_this_is_in_two_statements(seller: Seller) -> None:
         card = seller.client.get(seller.url())
     page = text_of(card)
     assert len(caught) <= 2, [one["sql"][:80] for one in caught]
-    for words in (seller.customer.name, f'<span class="chip">{tag.name}</span>', "意向", "预算", "3000"):
+    chosen = f'<option value="{stage.pk}" selected>意向</option>'
+    for words in (seller.customer.name, f'<span class="chip">{tag.name}</span>', chosen, "预算", "3000", "写跟进"):
         assert words in page
     assert not faults_of(page)
+    assert "写跟进" not in text_of(seller.client.get(seller.url(), headers={"Accept-Language": "en"}))
+    assert text_of(seller.client.get(seller.url())) == page
 
 
 def test_a_colleagues_customer_is_not_shown(seller: Seller) -> None:

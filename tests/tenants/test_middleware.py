@@ -1,5 +1,6 @@
 """The host decides the company; nothing of it is left when the request is over."""
 
+import psycopg2.extensions
 import pytest
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
@@ -145,6 +146,37 @@ def test_a_request_sets_the_path_once(customers, acme_client):
     statements = [query["sql"] for query in captured.captured_queries]
     assert sum("search_path" in sql for sql in statements) == 1
     assert len(statements) == 1 + 5
+
+
+def test_a_kept_connection_is_asked_whether_it_lives_by_setting_the_path(acme):
+    kept, sent = connection.copy(), []
+
+    class Telling(psycopg2.extensions.cursor):
+        def execute(self, sql, *rest):
+            sent.append(sql.split()[0])
+            super().execute(sql, *rest)
+
+    def served():
+        """As in a request: what the one before left, the tenant, one statement."""
+        kept.close_if_unusable_or_obsolete()
+        kept.set_tenant(acme)
+        with kept.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid(), current_setting('search_path')")
+            backend, path = cursor.fetchone()
+        assert path == "acme, public"
+        return backend
+
+    try:
+        first = served()
+        kept.connection.cursor_factory = Telling
+        assert (served(), sent) == (first, ["SET", "SELECT"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        second = served()
+        kept.connection.close()  # without a word to Django
+        assert len({first, second, served()}) == 3
+    finally:
+        kept.close()
 
 
 def test_a_streamed_answer_is_made_in_its_own_tenant(customers, acme_client):
