@@ -88,6 +88,10 @@ def build(size: int, dice: random.Random) -> list[str]:
                 talk = dice.randrange(CUSTOMERS) + 1
                 rows.append((f"m{number}", number, talk, "send", "text", "s", False, moment(number), text, "{}", ""))
             copy(cursor, "archive_archivedmessage", columns, rows)
+        cursor.execute(
+            "UPDATE archive_conversation c SET messages = t.messages FROM (SELECT conversation_id, count(*) AS messages"
+            " FROM archive_archivedmessage GROUP BY 1) t WHERE t.conversation_id = c.id"
+        )
         cursor.execute("VACUUM ANALYZE archive_archivedmessage, archive_conversation")
     return sample
 

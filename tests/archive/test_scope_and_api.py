@@ -2,11 +2,22 @@
 
 import pytest
 
+from archive import finding
 from archive.models import ArchivedMedia, ArchivedMessage, Conversation
 from members.models import Staff
 from tests.integrations.caller import Caller
 from tests.pages_of_apps.company import Browser
 from tests.people import add_operator
+
+# A search goes by how many messages there are: with these limits the few of a test stand for a large archive.
+WAYS: list[dict[str, int]] = [
+    {},  # in the talks of the range alone
+    {"SMALL": -1},  # through the newest messages of all
+    {"SMALL": -1, "PROBED": 0},  # through the few that hold the word
+    {"SMALL": -1, "PROBED": 0, "FEW": 0},  # through the newer ones that hold it
+    {"SMALL": -1, "PROBED": 0, "FEW": 0, "NEAR": 0},  # through all that hold it
+    {"TALKS": 0, "PROBED": 1, "FEW": 1, "NEAR": 1},
+]
 
 
 @pytest.fixture
@@ -40,6 +51,42 @@ def test_one_sees_ones_own_conversations_alone(two_talks):
     assert browser.get(f"/console/archive/?c={mine.conversation_id}").status_code == 200
     assert browser.get(f"/console/archive/?c={theirs.conversation_id}").status_code == 404
     assert browser.get(f"/console/archive/talks/{theirs.conversation_id}/").status_code == 404
+
+
+def test_every_way_of_searching_keeps_to_the_talks_of_the_range(two_talks, monkeypatch):
+    """Another takes the customer over: her talk is hers, the earlier one is not. A group is of all who are in it."""
+    archive, (userid, customer) = two_talks, two_talks.pair
+    other = next(pair[0] for pair in archive.sandbox.friendships() if pair[0] != userid)
+    me, her = (Staff.objects.get(userid=one).pk for one in (userid, other))
+    mine, hers, group = ["我的客户说的话"], ["同事的客户说的话", "接手后客户说的话"], ["群里客户说的话"]
+    archive.push(archive.text(hers[1], tolist=[other]), archive.text(group[0], roomid="wrTEA"))
+    archive.pull()
+
+    def found(**wanted):
+        """Page by page, one message each, the newest last."""
+        texts, before = [], 0
+        while rows := finding.find(finding.Wanted(text="客户", limit=1, before=before, **wanted)):
+            texts, before = [rows[0].text, *texts], rows[0].pk
+        return texts
+
+    def every_way(**wanted):
+        answers = []
+        for limits in WAYS:
+            with monkeypatch.context() as changed:
+                for name, value in limits.items():
+                    changed.setattr(finding, name, value)
+                answers.append(found(**wanted))
+        assert all(answer == answers[0] for answer in answers), answers
+        return answers[0]
+
+    assert every_way(staff_ids=[me]) == every_way(staff=me) == mine + group
+    assert every_way(staff_ids=[her]) == hers
+    assert every_way(staff_ids=[me], staff=her) == every_way(staff_ids=[]) == []
+    assert every_way(staff_ids=[me, her]) == every_way() == mine + hers + group
+
+    archive.push(archive.text("我也在群里", roomid="wrTEA", **{"from": other}) | {"tolist": [userid, customer]})
+    archive.pull()
+    assert every_way(staff_ids=[her]) == hers + group  # what was said before she came, too
 
 
 def test_a_picture_is_shown_to_who_sees_its_conversation(two_talks, owner):
