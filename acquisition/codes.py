@@ -23,6 +23,7 @@ from tagging.marking import change_tags
 from tenants import due, outbox
 from tenants.faults import words_for
 from tenants.models import OutgoingCall
+from tenants.staging import numbers
 from wecom.client import WeComClient
 from wecom.errors import WeComRefused
 
@@ -304,7 +305,7 @@ WHERE f.id = ANY(%s) AND f.state <> '' ORDER BY f.id
 def customers_came(follow_ids: Iterable[int]) -> None:
     """New friendships by way of a code get its tags and its stage, once each."""
     with connection.cursor() as cursor:
-        cursor.execute(_BY_CODE, [list(follow_ids)])
+        cursor.execute(_BY_CODE, [numbers(follow_ids)])
         by_code = cursor.fetchall()
     if not by_code:
         return

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from callbacks.stored import Item, Row, due, event_of, mark_done, mark_failed
 from tenants import keys
-from tenants.db import commit_asynchronously
+from tenants.db import ASYNCHRONOUSLY
 from tenants.events import EVENT_OWNERS, Owner, Reading
 from tenants.locks import alone_with
 from tenants.models import Tenant
@@ -103,8 +103,7 @@ def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
 def _apply(owner: Owner, items: Sequence[Item], reading: Reading, conflicts: int = 0) -> None:
     try:
         with transaction.atomic():
-            commit_asynchronously()
-            taken = mark_done(items)
+            taken = mark_done(items, before=ASYNCHRONOUSLY)
             if taken:
                 owner.apply([item.event for item in items if item.row.id in taken], reading)
     except (OperationalError, InterfaceError) as error:

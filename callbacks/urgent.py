@@ -16,7 +16,7 @@ GIVE_UP_SECONDS = 60  # after the event: WeCom's code is long dead, the error is
 LOCK_SPACE = 0x55524754  # "URGT"
 
 _NEXT = """
-SELECT event_day, id, receiver_id, key_version, suspect, attempts, body,
+SELECT event_day, id, receiver_id::text, key_version, suspect, attempts, body,
        event_at < now() - make_interval(secs => %s) AS late
 FROM public.callbacks_inbox
 WHERE tenant_id = %s AND urgent AND id > %s ORDER BY id LIMIT 1

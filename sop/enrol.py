@@ -46,11 +46,16 @@ ON CONFLICT DO NOTHING RETURNING id, follow_id, anchor_at
 """
 
 
+_ANY = "SELECT EXISTS (SELECT FROM sop_plan WHERE enabled AND archived_at IS NULL AND trigger = ANY(%s))"
+
+
 def running(*on: str) -> list[PlanVersion]:
     """The newest published version of each plan that begins with one of these. Where there is none, which is so for
     most news of most companies, that is all that is asked."""
-    if not Plan.objects.filter(enabled=True, archived_at=None, trigger__in=on).exists():
-        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_ANY, [list(on)])
+        if not cursor.fetchone()[0]:
+            return []
     rows = PlanVersion.objects.filter(
         plan__enabled=True, plan__archived_at=None, plan__trigger__in=on, published_at__isnull=False
     )

@@ -37,16 +37,21 @@ def living_rules() -> Any:
     return TagRule.objects.filter(archived_at=None)
 
 
+_ANY = "SELECT EXISTS (SELECT FROM tagging_tagrule WHERE enabled AND archived_at IS NULL AND trigger = %s)"
+
+
 def fire(trigger: str, facts: Iterable[Fact]) -> int:
     """Let the enabled rules of a trigger look at these facts, which are only worked out if there is a rule; how many
     hits are new.
 
     Part of the caller's transaction. A rule at fault is noted and harms neither the others nor the news itself.
     """
-    count = 0
-    rules = list(living_rules().filter(enabled=True, trigger=trigger).order_by("id"))
-    known = list(facts) if rules else []
-    for rule in rules if known else ():
+    with connection.cursor() as cursor:  # by hand: the ORM took longer to ask than Postgres to answer
+        cursor.execute(_ANY, [trigger])
+        if not cursor.fetchone()[0]:
+            return 0
+    count, known = 0, list(facts)
+    for rule in living_rules().filter(enabled=True, trigger=trigger).order_by("id") if known else ():
         try:
             with transaction.atomic(), override("zh-hans"):  # what is kept for others to read
                 count += _apply(rule, known)

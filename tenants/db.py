@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 connection = cast("TenantConnection", db.connection)
 
 
+ASYNCHRONOUSLY = "SET LOCAL synchronous_commit TO off"
+
+
 def commit_asynchronously() -> None:
     """The transaction under way will not wait for the disk at its end (Postgres: synchronous_commit).
 
@@ -27,4 +30,4 @@ def commit_asynchronously() -> None:
     order, so whatever is committed in the ordinary way afterwards, a call about to be sent for one, takes this along.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit TO off")
+        cursor.execute(ASYNCHRONOUSLY)

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from contacts.bulk.facts import SUBJECT, refresh_facts
 from contacts.bulk.told import Contact
-from tenants.staging import new_ids, one_writer, stage
+from tenants.staging import new_ids, numbers, one_writer, stage
 
 _COLUMNS = {
     "id": "bigint",
@@ -83,13 +83,13 @@ def write_customers(
         cursor.execute(_INSERT)
         recognise(cursor, {row[2]: row[0] for row in rows if not row[1]})
     if before:
-        cursor.execute(_UPDATE, [before])
+        cursor.execute(_UPDATE, [numbers(before)])
     refresh_facts(cursor, touched.values())
 
 
 def recognise(cursor: Any, ids: Mapping[str, int]) -> None:
     """Members of group chats who were there before they became customers. `ids`: by external_userid."""
-    cursor.execute(_RECOGNISE, [list(ids.values()), list(ids)])
+    cursor.execute(_RECOGNISE, [numbers(ids.values()), list(ids)])
 
 
 def lock_customers() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from tenants.staging import one_writer
+from tenants.staging import numbers, one_writer
 
 SUBJECT = "contacts"
 """What `one_writer` guards: customers, friendships, tags, groups and these facts."""
@@ -71,7 +71,7 @@ def refresh_facts(cursor: Any, customer_ids: Iterable[int]) -> int:
     ids = list(customer_ids)
     if not ids:
         return 0
-    cursor.execute(_WRITE, {"ids": ids})
+    cursor.execute(_WRITE, {"ids": numbers(ids)})
     changed: int = cursor.rowcount
     return changed
 

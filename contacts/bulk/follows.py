@@ -18,7 +18,7 @@ from contacts.models.timeline import TimelineEntry
 from members.bulk import staff_ids
 from tenants.current import current_tenant
 from tenants.keys import seal
-from tenants.staging import copy, new_ids, one_writer, stage
+from tenants.staging import copy, ids_for, numbers, one_writer, stage
 
 Kind = TimelineEntry.Kind
 SAME_ADDING = timedelta(seconds=60)
@@ -184,7 +184,7 @@ class _Set:
             copy(self.cursor, "contacts_follow", _COLUMNS, inserted)
         if changed:
             stage(self.cursor, "stage_follow", _COLUMNS, changed)
-            self.cursor.execute(_UPDATE, [[row[0] for row in changed]])
+            self.cursor.execute(_UPDATE, [numbers(row[0] for row in changed)])
         if names := self.told.tag_names:
             known_tags(self.cursor, names)
             name_tags(names)
@@ -229,11 +229,11 @@ class _Set:
     def _give_ids(self, judged: Iterable[Pair]) -> None:
         """Ids for all that is new, so that follows, tags and entries can point at rows not inserted yet."""
         unknown = sorted({external for external, _ in judged if external not in self.ids})
-        self.ids.update(zip(unknown, new_ids(self.cursor, "contacts_customer", len(unknown)), strict=True))
-        places = [(self.ids[external], self.staff[userid]) for external, userid in judged]
-        fresh = [place for place in places if place not in self.follows]
-        for place, pk in zip(fresh, new_ids(self.cursor, "contacts_follow", len(fresh)), strict=True):
-            self.follows[place] = _Row(pk)
+        fresh = [pair for pair in judged if (self.ids.get(pair[0]), self.staff[pair[1]]) not in self.follows]
+        ids = ids_for(self.cursor, {"contacts_customer": len(unknown), "contacts_follow": len(fresh)})
+        self.ids.update(zip(unknown, ids["contacts_customer"], strict=True))
+        for (external, userid), pk in zip(fresh, ids["contacts_follow"], strict=True):
+            self.follows[self.ids[external], self.staff[userid]] = _Row(pk)
             self.new.add(pk)
 
     # -- one friendship ----------------------------------------------------------------------------------------------
@@ -307,9 +307,10 @@ class _Set:
         if listed and pk not in self.new and before.remark != listed.remark:
             at = heard[-1].at if heard else self.at
             self._enter(Kind.REMARK_CHANGED, pk, at, remark=listed.remark, before=before.remark)
-        if after.is_alive and not before.is_alive:
+        was_alive, is_alive = before.is_alive, after.is_alive
+        if is_alive and not was_alive:
             self.done.added.append(pk)
-        elif before.is_alive and not after.is_alive:
+        elif was_alive and not is_alive:
             self.done.ended.append(pk)
 
     def _enter(self, kind: str, pk: int, at: datetime, **payload: Any) -> None:

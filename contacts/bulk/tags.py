@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from contacts.bulk.facts import SUBJECT, drop_tags
-from tenants.staging import copy, one_writer, stage
+from tenants.staging import copy, numbers, one_writer, stage
 from wecom.objects import TagGroupInfo
 
 UNKNOWN_GROUP = ""  # holds tags that friendships carry and no listing has named yet (those of rule groups, 规则组)
@@ -152,7 +152,7 @@ def write_follow_tags(
         dropped += [link_id for link_id, _ in off]
         diff[follow_id] = [name for pk, name in wished.items() if pk not in had], [name for _, name in off]
     if dropped:
-        cursor.execute("DELETE FROM contacts_followtag WHERE id = ANY(%s)", [dropped])
+        cursor.execute("DELETE FROM contacts_followtag WHERE id = ANY(%s)", [numbers(dropped)])
     copy(cursor, "contacts_followtag", ("follow_id", "tag_id"), links)
     return diff
 
@@ -161,7 +161,7 @@ def _carried(cursor: Any, follow_ids: list[int]) -> dict[int, dict[int, tuple[in
     """By follow and tag: the link and the tag's name."""
     carried: dict[int, dict[int, tuple[int, str]]] = defaultdict(dict)
     if follow_ids:
-        cursor.execute(_CARRIED, [follow_ids])
+        cursor.execute(_CARRIED, [numbers(follow_ids)])
         for follow_id, tag_id, link_id, name in cursor.fetchall():
             carried[follow_id][tag_id] = link_id, name
     return carried
