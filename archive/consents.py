@@ -38,15 +38,14 @@ Pair = tuple[str, str]  # userid, external_userid
 def told_by(new: Sequence["Arrival"], people: People) -> None:
     """The lines 同意 and 不同意 of the chats themselves."""
     rows: dict[tuple[str, str, str], Consent] = {}
-    for one in sorted(new, key=lambda one: one.at):
-        if one.reading.kind not in SAID:
-            continue
+    for one in sorted((one for one in new if one.reading.kind in SAID), key=lambda one: one.at):
         body = kinds.body_of(one.reading.kind, one.payload.value)
         customer = kinds.word(body.get("userid")) or one.sender
         staff = next((who for who in one.place.people if not people.is_outside(who)), "")
         key = customer[:64], "" if one.place.chat_id else staff, one.place.chat_id
         rows[key] = consent(key, SAID[one.reading.kind], one.at)
-    save_news(list(rows.values()))
+    if rows:
+        save_news(list(rows.values()))
 
 
 def consent(key: tuple[str, str, str], status: str, changed_at: datetime | None) -> Consent:

@@ -99,15 +99,15 @@ def ensure(cursor: Any, places: Iterable[Place]) -> dict[str, Row]:
 
 
 def grow(cursor: Any, new: Sequence["Arrival"], rows: Mapping[str, Row], people: People) -> None:
-    titles: dict[str, str] = {}
     touched: dict[str, Row] = {}
+    places: dict[str, Place] = {}
     for one in sorted(new, key=lambda one: (one.at, one.envelope.seq)):
         row = touched[one.place.key] = rows[one.place.key]
         row.take(one)
         row.staff_ids |= people.staff_in(one.place.people)
-        if one.place.customer:
-            row.customer_id = people.customers.get(one.place.customer, row.customer_id)
-        titles[one.place.key] = people.names.get(one.place.chat_id or one.place.customer, "")[:128]
+        places[one.place.key] = one.place
+    for key, place in places.items():
+        touched[key].customer_id = people.customers.get(place.customer, touched[key].customer_id)
     staged = [
         (
             row.pk,
@@ -117,7 +117,7 @@ def grow(cursor: Any, new: Sequence["Arrival"], rows: Mapping[str, Row], people:
             row.waiting_since,
             sorted(row.staff_ids),
             row.customer_id,
-            titles[key],
+            people.names.get(places[key].chat_id or places[key].customer, "")[:128],
         )
         for key, row in touched.items()
     ]

@@ -111,7 +111,8 @@ def read_part(kind: str, body: dict[str, Any], place: str = "", depth: int = 0) 
     elif kind in ITEMS and depth < DEEPEST:
         read_items(made, body, place, depth)
     elif kind in PLAIN:
-        made.title, made.lines = word(body.get(PLAIN[kind][0])), [word(body.get(name)) for name in PLAIN[kind][1:]]
+        title, *lines = PLAIN[kind]
+        made.title, made.lines = word(body.get(title)), [word(body.get(name)) for name in lines]
         made.url = link(body)
     elif kind not in SYSTEM:
         made.known = False
@@ -250,7 +251,9 @@ def file_name(body: dict[str, Any]) -> str:
 
 def link(body: dict[str, Any]) -> str:
     """Only web addresses are ever made a link."""
-    url = word(body.get("link_url") or body.get("url"))
+    if not (url := body.get("link_url") or body.get("url")):
+        return ""
+    url = word(url)
     return url[:2000] if url.startswith(("https://", "http://")) else ""
 
 

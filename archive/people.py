@@ -9,6 +9,7 @@ from django.db import connection
 from archive import kinds
 from archive.models import Conversation
 
+CUSTOMER, COLLEAGUE = Conversation.Kind.CUSTOMER, Conversation.Kind.COLLEAGUE
 OUTSIDE = ("wm", "wo")  # ids of customers; robots are "wb" (wecom-api.md 7.4)
 
 
@@ -24,7 +25,7 @@ class People:
         return person.startswith(OUTSIDE) and person.lower() not in self.staff
 
     def staff_in(self, ids: Iterable[str]) -> set[int]:
-        return {self.staff[one.lower()] for one in ids if one.lower() in self.staff}
+        return {found for one in ids if (found := self.staff.get(one.lower()))}
 
 
 _KNOWN = """
@@ -77,9 +78,9 @@ def place_of(payload: Mapping[str, Any], ids: list[str], people: People) -> Plac
     room = kinds.word(payload.get("roomid"))[:64]
     if room:
         return Place(f"g:{room}", Conversation.Kind.GROUP, ids, room)
-    pair = [*ids, "", ""][:2]
-    outsiders = [one for one in pair if people.is_outside(one)]
-    outside = outsiders[0] if outsiders else ""
-    one, other = sorted(one if one in outsiders else one.lower() for one in pair)
-    kind = Conversation.Kind.CUSTOMER if outside else Conversation.Kind.COLLEAGUE
-    return Place(f"p:{one}|{other}", kind, pair, "", outside)
+    one, other = pair = ids[:2] if len(ids) > 1 else [*ids, "", ""][:2]
+    first, second = people.is_outside(one), people.is_outside(other)
+    customer = one if first else other if second else ""
+    one, other = one if first else one.lower(), other if second else other.lower()
+    key = f"p:{one}|{other}" if one <= other else f"p:{other}|{one}"
+    return Place(key, CUSTOMER if customer else COLLEAGUE, pair, "", customer)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from archive.people import People, Place, known, people_of, place_of
 from archive.signals import messages_arrived
 from contacts import bulk
 from tenants.db import commit_asynchronously
-from tenants.staging import one_writer, stage
+from tenants.staging import numbers, one_writer, stage
 
 SUBJECT = "archive"
 _MESSAGES = {
@@ -36,12 +36,14 @@ _INSERT = f"""
 INSERT INTO archive_archivedmessage ({", ".join(_MESSAGES)})
 SELECT {", ".join(_MESSAGES)} FROM pg_temp.stage_messages ON CONFLICT (msgid) DO NOTHING RETURNING msgid, id
 """  # noqa: S608  columns of this file
-_REVOKED = (  # the revoke may come before what it takes back, when that waited for its key
-    """UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
-    WHERE r.id = ANY(%s) AND r.revokes <> '' AND m.msgid = r.revokes AND m.revoked_at IS NULL""",
-    """UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
-    WHERE m.id = ANY(%s) AND r.revokes = m.msgid AND r.revokes <> '' AND m.revoked_at IS NULL""",
-)
+_REVOKE = """
+UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
+WHERE r.id = ANY(%s) AND r.revokes <> '' AND m.msgid = r.revokes AND m.revoked_at IS NULL
+"""
+_REVOKED = """
+UPDATE archive_archivedmessage m SET revoked_at = r.at FROM archive_archivedmessage r
+WHERE m.id = ANY(%s) AND r.revokes = m.msgid AND r.revokes <> '' AND m.revoked_at IS NULL
+"""  # the revoke may come before what it takes back, when that waited for its key
 _MEDIA = {"message_id": "bigint", "fileid": "text", "place": "text", "size": "bigint"}
 _INSERT_MEDIA = """
 INSERT INTO archive_archivedmedia (message_id, fileid, place, size, state, index, attempts, mime, key)
@@ -97,10 +99,10 @@ class Arrival:
     sender: str
     at: datetime
     from_customer: bool
-    text: str = ""
+    text: str
+    files: list[kinds.File]
     id: int = 0
     conversation: int = 0
-    files: list[kinds.File] = field(default_factory=list)
 
     @property
     def is_system(self) -> bool:
@@ -161,9 +163,10 @@ def store_messages(cursor: Any, opened: Sequence[Outcome]) -> None:
 
 def follow_up(cursor: Any, new: list[Arrival], places: dict[str, conversations.Row], people: People) -> None:
     """All that a new message brings with it."""
-    numbers = [one.id for one in new]
-    for statement in _REVOKED:
-        cursor.execute(statement, [numbers])
+    ids = [one.id for one in new]
+    if any("revoke" in one.payload.value for one in new):
+        cursor.execute(_REVOKE, [numbers(ids)])
+    cursor.execute(_REVOKED, [numbers(ids)])
     media = [(one.id, file.fileid, file.place[:24], file.size) for one in new for file in one.files]
     if media:
         stage(cursor, "stage_media", _MEDIA, media)
@@ -174,16 +177,15 @@ def follow_up(cursor: Any, new: list[Arrival], places: dict[str, conversations.R
     bulk.touch(last_message_at=last_messages(new, people))
     newest = max(one.at for one in new)
     PullCursor.objects.filter(only=True).exclude(newest_at__gt=newest).update(newest_at=newest)
-    transaction.on_commit(lambda: messages_arrived.send(None, message_ids=numbers), robust=True)
+    transaction.on_commit(lambda: messages_arrived.send(None, message_ids=ids), robust=True)
 
 
 def arrival_of(envelope: Sealed, payload: Payload, ids: list[str], people: People) -> Arrival:
     reading, place = kinds.read(payload.value), place_of(payload.value, ids, people)
     sender = ids[0] if ids else ""
     outside = people.is_outside(sender)
-    made = Arrival(envelope, payload, reading, place, sender, said_at(payload.value), outside)
-    made.text, made.files = reading.text, list(reading.all_files())[:100]
-    return made
+    files = list(reading.all_files())[:100]
+    return Arrival(envelope, payload, reading, place, sender, said_at(payload.value), outside, reading.text, files)
 
 
 def said_at(payload: dict[str, Any]) -> datetime:

@@ -45,7 +45,12 @@ def links_were_opened(open_ids: list[int], **_: object) -> None:
 
 
 def messages_came(message_ids: list[int], **_: object) -> None:
-    rules.fire("message", _facts_of(ArchivedMessage.objects.filter(pk__in=message_ids)))
+    rules.fire("message", _said(message_ids))
+
+
+def _said(message_ids: list[int]) -> Iterator[Fact]:
+    """Asked for only if there is a rule: to filter by thousands of ids takes the ORM milliseconds."""
+    yield from _facts_of(ArchivedMessage.objects.filter(pk__in=message_ids))
 
 
 def messages_since(since: datetime) -> Iterator[Fact]:

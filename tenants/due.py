@@ -13,6 +13,7 @@ from tenants.current import current_tenant
 from tenants.judging import DELAYS
 from tenants.models import DueRow, Tenant
 from tenants.polling import broker, inline
+from tenants.staging import numbers
 from tenants.tasks import enqueue
 
 logger = logging.getLogger(__name__)
@@ -106,9 +107,9 @@ def waiting(kind: str, refs: Iterable[int]) -> set[int]:
         return {ref for (ref,) in cursor.fetchall()}
 
 
-def both(refs: Iterable[int]) -> list[int]:
+def both(refs: Iterable[int]) -> str:
     """With the places beside them, see `put`."""
-    return [place for ref in refs for place in (ref, -ref)]
+    return numbers(place for ref in refs for place in (ref, -ref))
 
 
 @shared_task(expires=5)
