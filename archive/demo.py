@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from archive import overdue
 from archive.models import ReplyRule, SensitiveWord
-from contacts.models import Follow
+from contacts.models import Customer, Follow, GroupChat, GroupMember
 
 PAIRS, DAYS = 60, 4  # WeCom keeps five days
 WORDS = ("加我微信", "私下转账", "返现", "退款投诉")
@@ -42,6 +43,20 @@ DIALOGUES: tuple[tuple[str, ...], ...] = (  # c: the customer says it, s: the me
     ("c:门店几点关门？",),
     ("c:两件可以包邮吗？", "s:可以的，两件就包邮", "c:那我再看看颜色"),
 )
+GROUP_TALK = (  # the owner, or one of the customers by number
+    "s:各位好，会员日定在本周六，到店可领新品试用装，名额 30 份",
+    "0:怎么报名？群里接龙可以吗",
+    "s:可以，直接回复“1”就行，我来登记",
+    "0:1",
+    "1:1，能带朋友一起吗？",
+    "s:可以带一位，到店报您的手机号",
+    "2:试用装是面霜还是精华？",
+    "s:两款都有，敏感肌优先领面霜",
+    "3:周六上班去不了，可以代领吗",
+    "s:可以的，跟我说一声代领人的姓名",
+    "2:1",
+)
+GROUP_ANSWERS = (True, True, False)  # of the first customers, whether they agree; the others have not answered
 
 
 def watch() -> None:
@@ -77,6 +92,41 @@ def talks(seed: int = 7) -> Iterator[list[dict[str, Any]]]:
     rows = [plain for at, plain in sorted(said, key=lambda one: one[0]) if at < now]
     for start in range(0, len(rows), 200):
         yield rows[start : start + 200]
+
+
+def group() -> tuple[GroupChat, list[str]] | None:
+    """A small group, and its customers in the order they joined."""
+    known = Customer.objects.filter(external_userid=OuterRef("member_id"), first_added_at__isnull=False)
+    here = GroupMember.objects.filter(left_at=None, kind=GroupMember.Kind.OUTSIDER).filter(Exists(known))
+    talking = len({line[0] for line in GROUP_TALK} - {"s"})
+    for chat in GroupChat.objects.filter(dismissed_at=None).exclude(name="").order_by("customer_count", "id"):
+        customers = list(here.filter(chat=chat).order_by("joined_at", "id").values_list("member_id", flat=True))
+        if len(customers) >= talking:
+            return chat, customers
+    return None
+
+
+def group_talk() -> Iterator[dict[str, Any]]:
+    """Said in that group within the last hour."""
+    if (found := group()) is None:
+        return
+    chat, customers = found
+    at, people = timezone.now() - timedelta(minutes=50), [chat.owner_userid, *customers]
+    for line in GROUP_TALK:
+        who, _colon, text = line.partition(":")
+        sender = chat.owner_userid if who == "s" else customers[int(who)]
+        others = [one for one in people if one != sender]
+        plain = {"action": "send", "from": sender, "tolist": others, "roomid": chat.chat_id, "msgtype": "text"}
+        yield plain | {"msgtime": int(at.timestamp() * 1000), "text": {"content": text}}
+        at += timedelta(seconds=200)
+
+
+def answers() -> Iterator[dict[str, Any]]:
+    """What some of that group said when WeCom asked whether their talk may be kept."""
+    if (found := group()) is None:
+        return
+    for customer, agree in zip(found[1], GROUP_ANSWERS, strict=False):
+        yield {"chat_id": found[0].chat_id, "external_userid": customer, "agree": agree}
 
 
 def message(userid: str, customer: str, text: str, at: datetime, *, ours: bool) -> dict[str, Any]:

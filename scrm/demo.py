@@ -14,6 +14,7 @@ from accounts.models import Operator
 from acquisition import demo as codes_demo
 from acquisition.models import Welcome
 from archive import access as archive_access
+from archive import consents as archive_consents
 from archive import demo as archive_demo
 from archive import library as archive_library
 from archive import tasks as archive_tasks
@@ -153,7 +154,12 @@ class Demo:
             self._ask("POST", f"/_sandbox/corps/{corp_id}/archive/messages", {"messages": messages})
         for wish in archive_demo.examples():
             self._ask("POST", f"/_sandbox/corps/{corp_id}/archive/examples", wish)
+        messages = list(archive_demo.group_talk())
+        self._ask("POST", f"/_sandbox/corps/{corp_id}/archive/messages", {"messages": messages})
+        for wish in archive_demo.answers():
+            self._ask("POST", "/_sandbox/acts", {"act": "archive_answers", "corp_id": corp_id, **wish})
         archive_tasks.soon()
+        archive_consents.check_later(by="seed_demo")
 
     def connect_callbacks(self, corp_id: str) -> str:
         """Tells the sandbox our callback URL; it verifies it as WeCom does. Returns what it said."""

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from archive import consents, lag, tasks
+from archive import consents, demo, lag, tasks
 from archive.events import apply_approved, apply_notify
 from archive.models import Consent, Conversation, PullCursor
 from contacts.models import Customer, Follow, GroupChat, GroupMember
@@ -111,17 +111,21 @@ def test_consents_of_a_group_are_asked_for_each_of_its_customers(archive, group,
     assert GroupChat.objects.get(chat_id=chat_id).name in page
 
 
-def test_the_viewer_says_who_of_a_group_refused(archive, group, owner):
-    chat_id, one, other = group
-    archive.sandbox.act("archive_answers", external_userid=one, chat_id=chat_id, agree=False)
-    archive.sandbox.act("archive_answers", external_userid=other, chat_id=chat_id, agree=True)
+def test_the_viewer_says_who_of_the_demos_group_refused(archive, owner):
+    archive.push(*demo.group_talk())
+    wishes = list(demo.answers())
+    for wish in wishes:
+        archive.sandbox.act("archive_answers", **wish)
+    jobs.run_to_end(consents.check_later())
     archive.pull()
 
-    page = owner.get(f"/console/archive/?c={Conversation.objects.get(chat_id=chat_id).pk}").content.decode()
+    talk = Conversation.objects.get(chat_id=wishes[0]["chat_id"])
+    page = owner.get(f"/console/archive/?c={talk.pk}").content.decode()
 
     assert page.count("1 人不同意") == 2  # in the list of conversations, and above the open one
-    refused, agreed = (Customer.objects.get(external_userid=who).name for who in (one, other))
-    assert page.index(refused, page.index("talks-consents")) < page.index(agreed, page.index("talks-consents"))
+    agreed, _also, refused = (Customer.objects.get(external_userid=one["external_userid"]).name for one in wishes)
+    fold = page.index("talks-consents")
+    assert page.index(refused, fold) < page.index(agreed, fold) < page.index("默认同意", fold)
 
 
 def test_a_group_that_wecom_does_not_know_hides_no_other(archive, group):
