@@ -1,5 +1,6 @@
 """What staff sent with our help: once per tap, counted, on the timeline, and told to whoever waits for the proof."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from content.models import Material, Script, Sending
 from members.models import Staff
 
 Via = Sending.Via
+PART = re.compile(r":(text|m\d+)$")  # as `content.messages` names them and `sending.js` puts them behind the tap
 SOURCES = {Via.SIDEBAR: TimelineEntry.Source.SIDEBAR, Via.MASS: TimelineEntry.Source.SYSTEM}
 
 
@@ -51,10 +53,15 @@ def record(
     return sending, made
 
 
+def tap_of(key: str) -> str:
+    """The parts of a script or task go out one by one, and were one tap all the same."""
+    return PART.sub("", key)
+
+
 def _count(sending: Sending) -> bool:
     """The entry on the timeline is there once, so it says whether this was counted."""
     entry = Entry(
-        key=f"sent:{sending.key}",
+        key=f"sent:{tap_of(sending.key)}",
         kind=TimelineEntry.Kind.CONTENT_SENT,
         at=sending.at,
         customer_id=sending.customer_id,

@@ -43,8 +43,9 @@ def test_a_sending_is_counted_once_however_often_it_is_reported(seller: Seller, 
     fields = {"key": "tap-0001:text", "of": "script", "pk": script.pk, "part": "text", **to(seller)}
     told = [seller.client.post("/sidebar/sent/", fields).json()["new"] for _ in range(3)]
     assert told == [True, False, False]
+    seller.client.post("/sidebar/sent/", fields | {"key": "tap-0001:m7", "part": "m7"})
     script.refresh_from_db()
-    assert (script.uses, Sending.objects.count()) == (1, 1)
+    assert (script.uses, Sending.objects.count()) == (1, 2), "its parts go out one by one and are one use"
 
 
 def test_the_list_is_sorted_by_use_and_found_by_two_characters(seller: Seller, script: Script) -> None:
