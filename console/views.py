@@ -108,8 +108,12 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 @operator_required
 @require_http_methods(["GET", "HEAD"])
 def job(request: HttpRequest, key: int) -> HttpResponse:
+    """Asked while it goes on; once it is over, the page around it has other numbers."""
     found = get_object_or_404(Job, pk=key, tenant=request.tenant)
-    return render(request, "console/kit/job.html", jobs.told(found))
+    response = render(request, "console/kit/job.html", jobs.told(found))
+    if found.state not in jobs.OPEN and request.headers.get("HX-Request"):
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @role_required("owner", "admin")
