@@ -29,6 +29,7 @@ __all__ = [
     "files_of",
     "is_empty",
     "materials_of",
+    "names_of",
     "parts_of",
     "preview",
     "sidebar_parts",
@@ -241,7 +242,8 @@ def _chat_message(
 def preview(content: Mapping[str, Any], names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """The bubbles that a customer sees, for templates/content/_bubble.html."""
     bubbles: list[dict[str, Any]] = []
-    shown = {CUSTOMER_NAME: _now("客户昵称"), STAFF_NAME: _now("员工姓名"), **(names or {})}
+    variables = {CUSTOMER_NAME: _now("客户昵称"), STAFF_NAME: _now("员工姓名")}
+    shown = {name: (names or {}).get(name) or f"「{word}」" for name, word in variables.items()}
     if text := filled(content.get("text", ""), shown).strip():
         bubbles.append({"kind": Kind.TEXT.value, "text": text})
     return [*bubbles, *bubbles_of(materials_of(content, deleted_too=True), shown)]

@@ -32,13 +32,15 @@ def index(request: HttpRequest, staff: Staff) -> HttpResponse:
     """Of the open chat: `to` names the customer, `chat` the group."""
     customer = customer_asked(request, staff)
     rows = tasks.open_tasks(staff, customer=customer) if customer else StaffTask.objects.none()
-    return render(request, "sidebar/tasks.html", {"tasks": with_previews(rows), "customer": customer})
+    return render(request, "sidebar/tasks.html", {"tasks": with_previews(staff, rows), "customer": customer})
 
 
-def with_previews(rows: QuerySet[StaffTask]) -> list[StaffTask]:
+def with_previews(staff: Staff, rows: QuerySet[StaffTask]) -> list[StaffTask]:
+    """As each customer will read it."""
     found = list(rows.select_related("customer", "assignment")[:SHOWN])
     for task in found:
-        task.bubbles = messages.preview(task.content)  # type: ignore[attr-defined]
+        names = messages.names_of(staff, task.customer)
+        task.bubbles = messages.preview(task.content, names)  # type: ignore[attr-defined]
         task.left = [part for part in messages.parts_of(task.content) if part not in task.sent]  # type: ignore[attr-defined]
     return found
 
@@ -98,7 +100,7 @@ def today(request: HttpRequest, staff: Staff) -> HttpResponse:
     context = {
         "staff": staff,
         "leads": leads(staff),
-        "tasks": with_previews(tasks.open_tasks(staff)),
+        "tasks": with_previews(staff, tasks.open_tasks(staff)),
         "lost": list(lost_by(staff)),
         "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),
         "customers": list(recent),

@@ -125,7 +125,8 @@ def task(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(
         rows.select_related("staff", "customer", "assignment", "step_run__enrolment__plan", "step_run__step"), pk=pk
     )
-    context = {"task": found, "bubbles": messages.preview(found.content), "title": found.title}
+    bubbles = messages.preview(found.content, messages.names_of(found.staff, found.customer))
+    context = {"task": found, "bubbles": bubbles, "title": found.title}
     return drawer(request, "sop/task.html", context)
 
 

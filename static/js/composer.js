@@ -15,7 +15,7 @@
     words.classList.toggle("is-over", bytes > Number(around.dataset.longest));
     const bubble = part(around, "bubble");
     bubble.hidden = !text;
-    bubble.querySelector(".bubble").textContent = text.replace(/\{([^{}\n]{1,12})\}/g, "$1");
+    bubble.querySelector(".bubble").textContent = text.replace(/\{([^{}\n]{1,12})\}/g, "「$1」");
     const parts = part(around, "parts");
     const bubbles = part(around, "bubbles");
     for (const one of parts.children) {

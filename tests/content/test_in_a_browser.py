@@ -43,7 +43,7 @@ def test_a_message_is_composed_with_what_the_customer_will_see_beside_it(
     page.get_by_label("文字内容").fill("您好，")
     page.get_by_role("button", name="客户昵称").click()
     expect(page.locator("[data-composer-count]")).to_have_text("69 / 4000 字节")  # a name counts as long as it may get
-    expect(page.locator(".phone .bubble-text")).to_have_text("您好，客户昵称")
+    expect(page.locator(".phone .bubble-text")).to_have_text("您好，「客户昵称」")
 
     pick(page, "秋冬新品手册")
     pick(page, "秋冬新品主视觉")

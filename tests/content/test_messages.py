@@ -227,4 +227,4 @@ def test_a_preview_shows_the_bubbles(in_acme: Tenant) -> None:
     ids = [material("image").pk, material("link").pk]
     shown = messages.preview({"text": "{客户昵称}您好", "materials": ids})
     assert [bubble["kind"] for bubble in shown] == ["text", "image", "link"]
-    assert shown[0]["text"] == "客户昵称您好"
+    assert shown[0]["text"] == "「客户昵称」您好"
