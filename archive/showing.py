@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from archive import kinds, media
 from archive.models import ArchivedMedia, ArchivedMessage, Consent, Conversation
+from archive.people import OUTSIDE
 from contacts.models import Customer, GroupMember
 from members.models import Staff
 
@@ -106,6 +107,10 @@ def people_named(ids: Iterable[str]) -> dict[str, Person]:
             found[one] = Person(str(staff), staff.avatar, ours=True)
     for customer in Customer.objects.filter(external_userid__in=wanted):
         found[customer.external_userid] = Person(str(customer), customer.avatar)
+    strangers = [one for one, person in found.items() if not person.known and one.startswith(OUTSIDE)]
+    if strangers:  # in a group with us, and nobody's customer
+        stays = GroupMember.objects.filter(member_id__in=strangers, customer=None).exclude(name="")
+        found |= {one: Person(name) for one, name in stays.values_list("member_id", "name")}
     for one in wanted:
         if one.startswith("wb"):
             found[one] = Person(gettext("机器人"), ours=True)
