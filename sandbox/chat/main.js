@@ -78,6 +78,7 @@ if (!moveHome()) {
   $("staff").addEventListener("change", () => switchMember($("staff").value));
   $("customer-search").addEventListener("input", () => searchCustomers().catch(() => {}));
   $("new-customer").addEventListener("click", newCustomer);
+  document.addEventListener("met", ({ detail }) => { if (detail !== state.userid) { $("staff").value = detail; switchMember(detail).catch(() => {}); } });
   await draw();
   setInterval(() => { if (!document.hidden && state.corp && !$("dialog").open) draw(); }, EVERY);
   document.body.dataset.ready = "true";

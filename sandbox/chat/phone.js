@@ -12,7 +12,7 @@ export async function drawPhone() {
   $("clock").textContent = new Date().toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit" });
   if (sheet) return;
   if (!state.external) {
-    if (changed("phone", "nobody")) screen().replaceChildren(h("div", { class: "rooms" }, h("p", { class: "empty" }, "选一位客户来扮演：点左边的客户聊天，或点上面的「新客户」。")));
+    if (changed("phone", "nobody")) screen().replaceChildren(h("div", { class: "rooms" }, h("p", { class: "empty" }, "选一位客户来扮演：点左边的客户聊天，或点上面的「新客户」；也可以以新客户的身份扫码。")), h("div", { class: "tabs" }, key("扫一扫", scan)));
     return;
   }
   const phone = await ask(`/chat/api/phone?${about({ external_userid: state.external })}`);
@@ -99,10 +99,13 @@ async function scan() {
 
 async function scanned(way) {
   close();
-  const told = await play("customer_scans", { config_id: way.config_id, external_userid: state.external });
+  const told = await play("customer_scans", { config_id: way.config_id, ...(state.external && { external_userid: state.external }) });
   if (!told) return drawPhone();
+  state.external = told.external_userid;
   const words = { added: "已添加，可以开始聊天了", already_friends: "你们已经是好友", requested: "已发送好友申请，等待对方通过", one_way: "已添加，等待对方通过", temp_chat: "临时会话已开始" };
-  toast(words[told.result] || "完成");
+  const name = state.corp.staff.find((staff) => staff.userid === told.userid)?.name || told.userid;
+  toast(`${name}：${words[told.result] || "完成"}`);
+  document.dispatchEvent(new CustomEvent("met", { detail: told.userid }));
   return open(told.userid);
 }
 
