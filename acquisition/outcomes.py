@@ -72,8 +72,8 @@ def figures() -> Figures:
     return Figures(
         _("欢迎语 · 最近 7 天"),
         (
-            Figure(_("送达用时 p50"), _in_words(found.half), sent, _("一半客户更快收到"), "message-circle", "green"),
-            Figure(_("送达用时 p95"), _in_words(found.nearly_all), sent, _("企业微信只给 20 秒"), "clock", "teal"),
+            Figure(_("一半客户收到用时"), _in_words(found.half), sent, _("从添加到送达"), "message-circle", "green"),
+            Figure(_("95% 客户收到用时"), _in_words(found.nearly_all), sent, _("企业微信只给 20 秒"), "clock", "teal"),
             Figure(_("没有发出"), found.missed, found.missed_url, _("超时、被拒绝或已忽略"), "alert-circle", "rose"),
         ),
     )

@@ -23,13 +23,15 @@ Text = Any  # str or a lazy translation
 
 @dataclass(frozen=True)
 class NavItem:
-    """A page of the rail. `badge` names the rows that wait there, which are counted; none show nothing."""
+    """A page of the rail. `badge` names the rows that wait there, which are counted; none show nothing.
+    `over` names pages that belong under it, though their address does not say so."""
 
     label: Text
     url_name: str
     icon: str
     roles: tuple[str, ...] = ROLES
     badge: Callable[[HttpRequest], Sequence[QuerySet[Any]]] | None = None
+    over: tuple[str, ...] = ()
 
 
 @dataclass
@@ -103,8 +105,10 @@ def rail(request: HttpRequest) -> list[Section]:
         items = [(item, url) for item in group.items if role in item.roles and (url := address(item.url_name))]
         if items:
             found.append((group, items))
-    urls = [url for _group, items in found for _item, url in items]
-    here = max((url for url in urls if leads_to(url, request.path)), key=len, default="")
+    urls = [(url, url) for _group, items in found for _item, url in items]
+    urls += [(address(name), url) for _group, items in found for item, url in items for name in item.over]
+    leading = [(len(start), url) for start, url in urls if start and leads_to(start, request.path)]
+    here = max(leading, default=(0, ""))[1]
     counts = badges(request, [item for _group, items in found for item, _url in items if item.badge])
     return [
         Section(

@@ -20,9 +20,9 @@ def fill() -> None:
     )
     add_to_nav(
         "customers",
-        NavItem(_("客户列表"), "contacts:customers", "users"),
+        NavItem(_("客户列表"), "contacts:customers", "users", over=("contacts:friendships",)),
         NavItem(_("客户群"), "contacts:groups", "messages"),
-        NavItem(_("标签"), "tagging:tags", "tags"),
+        NavItem(_("标签"), "tagging:tags", "tags", over=("tagging:runs",)),
         NavItem(_("自动标签"), "tagging:rules", "bolt"),
         NavItem(_("人群包"), "tagging:segments", "users-group"),
         NavItem(_("待跟进"), "contacts:due", "calendar-event", badge=profile_pages.due_of),

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
@@ -208,7 +209,8 @@ class ReceiverPage(VendorPage):
 
     @admin.display(description=_("回调 URL"))
     def url(self, receiver: Receiver) -> str:
-        return callback_url(receiver)
+        """It is one long word: on a phone it breaks anywhere."""
+        return format_html('<span style="overflow-wrap: anywhere">{}</span>', callback_url(receiver))
 
     def save_model(self, request: HttpRequest, obj: Receiver, form: Any, change: bool) -> None:
         if form.cleaned_data["new_token"]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from callbacks import inbox
+from console.jobs import JOB_NAMES
 from scrm.models import InboxRow
 from scrm.ops.pages import VendorPage, actor, names_of
 from scrm.ops.site import site
@@ -100,10 +101,28 @@ class OutboxPage(WorkPage):
 class JobPage(VendorPage):
     ordering = ("-pk",)
     list_select_related = ("tenant",)
-    list_display = ("id", "tenant", "kind", "state", "stage", "done", "total", "heartbeat_at", "error")
+    list_display = (
+        "id",
+        "tenant",
+        "kind_in_words",
+        "state",
+        "stage_in_words",
+        "done",
+        "total",
+        "heartbeat_at",
+        "error",
+    )
     list_filter = ("state", "kind")
     search_fields = ("tenant__name", "tenant__schema_name", "kind")
-    fields = names_of(Job, "checkpoint", "params")
+    fields = names_of(Job, "checkpoint", "params", "fence")
+
+    @admin.display(description=_("类型"), ordering="kind")
+    def kind_in_words(self, job: Job) -> Any:
+        return JOB_NAMES.get(job.kind, job.kind)
+
+    @admin.display(description=_("阶段"), ordering="stage")
+    def stage_in_words(self, job: Job) -> Any:
+        return JOB_NAMES.get(job.stage, job.stage) or "-"
 
 
 @admin.register(VendorAudit, site=site)

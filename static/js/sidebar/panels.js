@@ -70,9 +70,15 @@ document.addEventListener("input", (event) => {
   if (form) keepDraft(form);
   if (event.target.matches("[data-narrow]")) {
     const term = event.target.value.trim().toLowerCase();
-    event.target.closest("form").querySelectorAll(".chip").forEach((chip) => {
+    const sheet = event.target.closest("form");
+    sheet.querySelectorAll(".chip").forEach((chip) => {
       chip.hidden = !!term && !chip.textContent.toLowerCase().includes(term);
     });
+    sheet.querySelectorAll("fieldset").forEach((group) => {
+      group.hidden = !group.querySelector(".chip:not([hidden])");
+    });
+    const none = sheet.querySelector("[data-narrow-none]");
+    if (none) none.hidden = !!sheet.querySelector("fieldset:not([hidden])");
   }
 });
 
