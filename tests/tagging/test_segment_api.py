@@ -8,7 +8,7 @@ from tagging.models import Segment
 
 @pytest.fixture
 def tag(mirrored) -> Tag:
-    return Tag.objects.filter(links__follow__ended_at=None).order_by("id")[0]
+    return Tag.objects.filter(links__follow__in=Follow.objects.living()).order_by("id")[0]
 
 
 def carriers(tag: Tag) -> set[str]:

@@ -1,6 +1,7 @@
 """What falls due happens at its time, once, for every tenant in turn, whoever dies."""
 
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -90,7 +91,10 @@ def test_two_workers_share_the_rows_and_a_dead_one_leaves_his_to_the_other(acme:
         assert due.run_due(acme) == 5
         go_on.set()
         worker.join()
-        assert due.run_due(acme) == 5
+        done, until = 0, time.monotonic() + 30
+        while done < 5 and time.monotonic() < until:  # the server notices a moment later
+            done += due.run_due(acme)
+        assert done == 5
     assert set(SEEN.values()) == {1}
     assert len(SEEN) == 10
 
