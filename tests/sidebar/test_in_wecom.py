@@ -175,6 +175,11 @@ def test_a_draft_survives_the_pane(at_work: Tenant, sandbox: Sandbox, wecom: Pag
     pane.get_by_label("跟进内容").fill("周五看样品")
     open_chat(wecom, follow)
     expect(pane.get_by_label("跟进内容")).to_have_value("周五看样品", timeout=60_000)
+    pane.get_by_role("button", name="添加标签").click()
+    expect(pane.get_by_label("搜索标签")).to_be_visible()
+    expect(pane.get_by_label("跟进内容")).to_be_hidden()
+    pane.get_by_role("button", name="写跟进").click()
+    expect(pane.get_by_label("搜索标签")).to_have_count(0)
     pane.get_by_role("button", name="保存").click()
     expect(pane.locator(".note")).to_have_text("周五看样品")
     with at_work:

@@ -65,6 +65,11 @@ function openWriter(form) {
   document.querySelector("[data-write]").hidden = true;
 }
 
+function closeWriter() {
+  document.querySelector("[data-draft]").hidden = true;
+  document.querySelector("[data-write]").hidden = false;
+}
+
 document.addEventListener("input", (event) => {
   const form = event.target.closest("[data-draft]");
   if (form) keepDraft(form);
@@ -87,13 +92,11 @@ document.addEventListener("click", (event) => {
   if (tab) openTab(tab.dataset.tab);
   if (event.target.closest("[data-write]")) {
     const form = document.querySelector("[data-draft]");
+    document.getElementById("sheet").replaceChildren();
     openWriter(form);
     form.elements.text.focus();
   }
-  if (event.target.closest("[data-write-close]")) {
-    document.querySelector("[data-draft]").hidden = true;
-    document.querySelector("[data-write]").hidden = false;
-  }
+  if (event.target.closest("[data-write-close]")) closeWriter();
   if (event.target.closest("[data-sheet-close]")) document.getElementById("sheet").replaceChildren();
   if (event.target.closest("[data-reload]")) openTab(place.customer ? "customer" : "group");
   if (event.target.closest("[data-go]")) openTab(event.target.closest("[data-go]").dataset.go);
@@ -114,7 +117,8 @@ function undoButton(told) {
   return button;
 }
 
-document.body.addEventListener("htmx:afterSwap", () => {
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id === "sheet") return closeWriter(); // both stand at the foot of the pane; the draft stays
   const told = panel.querySelector("[data-toast]");
   if (told) {
     toast(told.dataset.toast, told.dataset.undo ? undoButton(told) : null);
