@@ -1,20 +1,19 @@
 """Handles a tenant's events: a batch of a lane at a time, in order, all effects in the transaction that marks them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 
-from callbacks.stored import Item, Row, due, event_of, mark_done, mark_failed
-from tenants import keys
+from callbacks.stored import Item, Row, Unopened, due, mark_done, mark_failed
 from tenants.db import ASYNCHRONOUSLY
 from tenants.events import EVENT_OWNERS, Owner, Reading
 from tenants.locks import alone_with
 from tenants.models import Tenant
-from wecom.errors import BadCallback, WeComError
+from wecom.errors import WeComError
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +39,11 @@ def drain(tenant_id: int, lane: int, *, seconds: float = float("inf")) -> int:
         while True:
             with _lane(tenant_id, lane) as mine:
                 while mine and (rows := due(tenant_id, lane, LOOK)):
-                    for start in range(0, len(rows), BATCH):
-                        batch = rows[start : start + BATCH]
-                        _handle(batch)
-                        handled += len(batch)
+                    after = [Unopened(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH)]
+                    while after:
+                        batch = after.pop(0)
+                        _handle(batch, after[0].begin if after else _nothing)
+                        handled += len(batch.rows)
                         if time.monotonic() >= end:
                             return handled
                     if len(rows) < LOOK:
@@ -57,16 +57,18 @@ def _lane(tenant_id: int, lane: int) -> AbstractContextManager[bool]:
     return alone_with(LOCK_SPACE, f"{tenant_id}:{lane}")
 
 
-def _handle(rows: Sequence[Row]) -> None:
+def _nothing() -> None:
+    """No set follows that could be read meanwhile."""
+
+
+def _handle(batch: Unopened, meanwhile: Callable[[], None]) -> None:
     groups: dict[str, list[Item]] = {}
     unreadable: list[tuple[Row, Exception]] = []
-    for row in rows:
-        try:
-            item = Item(row, event_of(row))
-        except (BadCallback, keys.KeyFault) as error:
-            unreadable.append((row, error))
+    for row, event in zip(batch.rows, batch.events(), strict=True):
+        if isinstance(event, Exception):
+            unreadable.append((row, event))
         else:
-            groups.setdefault(item.event.name, []).append(item)
+            groups.setdefault(event.name, []).append(Item(row, event))
     if unreadable:
         mark_failed(unreadable)
     for name, items in groups.items():
@@ -74,11 +76,12 @@ def _handle(rows: Sequence[Row]) -> None:
         if owner is None:
             mark_done(items, UNHANDLED)
         else:
-            _handle_owned(owner, items)
+            _handle_owned(owner, items, meanwhile)
 
 
-def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
-    """Reads from WeCom, then applies. Whatever fails for one event is found by halves, and the others go through."""
+def _handle_owned(owner: Owner, items: Sequence[Item], meanwhile: Callable[[], None]) -> None:
+    """Reads from WeCom, then applies. Whatever fails for one event is found by halves, and the others go through.
+    `meanwhile` is called before a commit."""
     try:
         reading = owner.read([item.event for item in items]) if owner.read else Reading()
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
@@ -89,7 +92,7 @@ def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
     except Exception as error:  # noqa: BLE001  whatever a handler does wrong
         if len(items) > 1:
             for half in _halves(items):
-                _handle_owned(owner, half)
+                _handle_owned(owner, half, meanwhile)
         else:
             _poison(items[0], error)
         return
@@ -97,25 +100,28 @@ def _handle_owned(owner: Owner, items: Sequence[Item]) -> None:
         mark_failed([(item.row, errors[key]) for item in items if (key := item.event.order_key) in errors])
         items = [item for item in items if item.event.order_key not in errors]
     if items:
-        _apply(owner, items, reading)
+        _apply(owner, items, reading, meanwhile)
 
 
-def _apply(owner: Owner, items: Sequence[Item], reading: Reading, conflicts: int = 0) -> None:
+def _apply(
+    owner: Owner, items: Sequence[Item], reading: Reading, meanwhile: Callable[[], None], conflicts: int = 0
+) -> None:
     try:
         with transaction.atomic():
             taken = mark_done(items, before=ASYNCHRONOUSLY)
             if taken:
                 owner.apply([item.event for item in items if item.row.id in taken], reading)
+            meanwhile()
     except (OperationalError, InterfaceError) as error:
         if getattr(error.__cause__, "pgcode", None) not in CONFLICTS or conflicts >= MAX_CONFLICTS:
             raise
-        _apply(owner, items, reading, conflicts + 1)
+        _apply(owner, items, reading, meanwhile, conflicts + 1)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:  # noqa: BLE001  whatever a handler does wrong
         if len(items) > 1:
             for half in _halves(items):
-                _apply(owner, half, reading)
+                _apply(owner, half, reading, meanwhile)
         else:
             _poison(items[0], error)
 

@@ -1,10 +1,13 @@
 """Rows of the inbox as the workers see them: taken in order, opened, settled."""
 
+import os
 import random
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 from django.db import connection
@@ -89,10 +92,57 @@ keyring = _Keyring()
 
 
 def event_of(row: Row) -> Event:
+    return _opened(row, keyring.get(row.receiver_id, row.key_version))
+
+
+def _opened(row: Row, crypto: CallbackCrypto) -> Event:
     """The event as it may be applied: of a suspect one only the ids are believed."""
-    opened = keyring.get(row.receiver_id, row.key_version).decrypt_body(bytes(row.body))
-    event = parse_event(opened.plaintext)
+    event = parse_event(crypto.decrypt_body(bytes(row.body)).plaintext)
     return as_reread(event) if row.suspect else event
+
+
+class Unopened:
+    """Rows whose events are read when they are asked for, or before that by another thread.
+
+    The best moment for it is a commit: Postgres checks its keys, and the worker has nothing to do."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._ahead: Future[list[Event | Exception]] | None = None
+
+    def begin(self) -> None:
+        """The keys are fetched here: another thread has another connection, or none."""
+        if self.rows and self._ahead is None:
+            self._ahead = _other_thread(os.getpid()).submit(_read, self.rows, _keys_of(self.rows))
+
+    def events(self) -> list[Event | Exception]:
+        """One for each row, or why it cannot be read."""
+        return self._ahead.result() if self._ahead else _read(self.rows, _keys_of(self.rows))
+
+
+@cache
+def _other_thread(pid: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="events-ahead")
+
+
+def _keys_of(rows: Iterable[Row]) -> list[CallbackCrypto | Exception]:
+    found: list[CallbackCrypto | Exception] = []
+    for row in rows:
+        try:
+            found.append(keyring.get(row.receiver_id, row.key_version))
+        except (BadCallback, keys.KeyFault) as error:
+            found.append(error)
+    return found
+
+
+def _read(rows: Iterable[Row], cryptos: Iterable[CallbackCrypto | Exception]) -> list[Event | Exception]:
+    found: list[Event | Exception] = []
+    for row, crypto in zip(rows, cryptos, strict=True):
+        try:
+            found.append(crypto if isinstance(crypto, Exception) else _opened(row, crypto))
+        except BadCallback as error:
+            found.append(error)
+    return found
 
 
 _REREAD = {

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from callbacks import drain as draining
 from callbacks import inbox
 from callbacks.record import LANES
-from callbacks.stored import RETRY_DELAYS
+from callbacks.stored import RETRY_DELAYS, event_of
 from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading, Urgent
 from tenants.models import Tenant
 from tests.callbacks.door import Door, count, event_xml, rows
@@ -343,4 +343,4 @@ def test_two_transactions_never_apply_the_same_row(door: Door, book: Book) -> No
     items = draining.due(door.tenant.pk, rows("lane")[0][0], 10)
     drain(door.tenant)
     with transaction.atomic():
-        assert draining.mark_done([draining.Item(row, draining.event_of(row)) for row in items]) == set()
+        assert draining.mark_done([draining.Item(row, event_of(row)) for row in items]) == set()
