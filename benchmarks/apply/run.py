@@ -12,7 +12,7 @@ from benchmarks.common.servers import ROOT, Servers
 
 
 def run(scale: Scale) -> list[Row]:
-    events = scale.pick(4_000, 10_000, 40_000)
+    events = scale.pick(4_000, 16_000, 40_000)
     with Servers() as servers:
         servers.run("manage.py", "migrate_all")
         found = _measure(servers, str(events))
