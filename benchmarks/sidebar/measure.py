@@ -1,12 +1,14 @@
 """`python -m benchmarks.sidebar.measure CUSTOMERS REQUESTS`: one process, requests and bare statements by turns."""
 
 import json
+import logging
 import os
 import random
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.common.database import fetched
@@ -21,6 +23,9 @@ def main() -> None:
 
     django.setup()
     look_seldom()  # as in a process of the product
+    for handler in logging.getLogger().handlers:  # a line for each request is made and written, but nobody reads it
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115
     customers, requests = int(sys.argv[1]), int(sys.argv[2])
     from tenants.models import Domain
     from tenants.provision import create_tenant

@@ -238,12 +238,9 @@ def backend_memory() -> dict[str, Any]:
 
 
 def memory_of(pid: int) -> float:
-    """MB of a backend: its own pages, and its share of those it has in common with the others (the buffers)."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "Pss":
-            return int(value.split()[0]) / 1024
-    raise RuntimeError(f"the memory of process {pid} is not told here")
+    """MB of a backend: its own pages, without the buffers that all backends have in common."""
+    sizes = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    return sum(int(sizes[name].split()[0]) for name in ("Pss_Anon", "Pss_File")) / 1024
 
 
 if __name__ == "__main__":
