@@ -65,7 +65,7 @@ class Row:
         if self.last_at is not None and one.at < self.last_at:
             return
         if not one.is_system or self.last_at is None:
-            self.last_at, self.last_text = one.at, one.text.replace("\n", " ")[:100]
+            self.last_at, self.last_text = one.at, one.text[:100].replace("\n", " ")
         if self.kind != Conversation.Kind.CUSTOMER or one.is_system:
             return
         if not one.from_customer:
@@ -104,7 +104,8 @@ def grow(cursor: Any, new: Sequence["Arrival"], rows: Mapping[str, Row], people:
     for one in sorted(new, key=lambda one: (one.at, one.envelope.seq)):
         row = touched[one.place.key] = rows[one.place.key]
         row.take(one)
-        row.staff_ids |= people.staff_in(one.place.people)
+        if one.place.chat_id or one.place.key not in places:  # two people stay the same two
+            row.staff_ids |= people.staff_in(one.place.people)
         places[one.place.key] = one.place
     for key, place in places.items():
         touched[key].customer_id = people.customers.get(place.customer, touched[key].customer_id)
