@@ -9,6 +9,11 @@ DEPLOYED := SCRM_BASE_DOMAIN=scrm.example.com SCRM_KEK=k1:AAAAAAAAAAAAAAAAAAAAAA
 	SCRM_SECRET_KEY=for-the-check-of-a-deployment-alone-0123456789-abcdefghijklmnopqrstuvwxyz
 FILLED_IN := SCRM_BASE_DOMAIN=x SCRM_SECRET_KEY=x SCRM_KEK=x POSTGRES_PASSWORD=x VALKEY_PASSWORD=x
 
+# half as many again as there are cores: a third of the tests' time is waiting for servers, browsers and disks
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c "import os; \
+	cores = os.sched_getaffinity(0) if hasattr(os, 'sched_getaffinity') else range(os.cpu_count() or 1); \
+	print(min(12, (3 * len(cores) + 1) // 2))")
+
 .DEFAULT_GOAL := up
 .PHONY: install install-dev up test test-faults check bench reset format messages lock
 
