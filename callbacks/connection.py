@@ -25,6 +25,7 @@ from tenants.current import current_tenant
 from tenants.keys import unseal
 from tenants.models import CorpApp, Credential, DomainFile, Job, Receiver, ReceiverKey, Tenant
 from tenants.rotation import place_of
+from tenants.tokens import forget_tokens
 from tenants.views import store_domain_file
 
 KEPT = _("已保存，不再显示；留空则不修改")
@@ -91,6 +92,7 @@ class AppForm(KitForm):
         ):
             if values[name]:
                 provision.store_secret(app, kind, values[name])
+        forget_tokens(app)
         if not app.receivers.exists():
             receiver = Receiver.objects.create(tenant=tenant, app=app)
             provision.store_receiver_key(receiver, random_text(24), random_text(43))

@@ -51,7 +51,7 @@ def client_for(
         raise WeComMisconfigured(41004, "no secret is stored", "gettoken")
     plain = unseal(app.tenant_id, credential_name(credential), bytes(credential.sealed)).decode()
     return WeComClient(
-        AppCredentials(token_key(app.pk, credential.kind), app.corp_id, plain),
+        AppCredentials(key_of_token(app, credential), app.corp_id, plain),
         PostgresTokens(app, credential.kind, insist=insist),
         base_url=settings.WECOM_API_BASE,
         gate=gate_for(app, priority),
@@ -62,6 +62,11 @@ def client_for(
 
 def newest_credential(app: CorpApp, kind: str) -> Credential | None:
     return Credential.objects.filter(app=app, kind=kind, retired_at=None).order_by("-version").first()
+
+
+def key_of_token(app: CorpApp, credential: Credential) -> str:
+    """A new secret, or the same of another corp, has no token yet: the live check of it is one of itself."""
+    return token_key(app.pk, credential.kind, f"{app.corp_id}:{credential.version}")
 
 
 def credential_name(credential: Credential) -> str:

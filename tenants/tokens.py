@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tenants.keys import KeyFault, seal, unseal
-from tenants.models import AccessToken, CorpApp, Credential
+from tenants.models import AccessToken, CorpApp
 from wecom.errors import WeComMisconfigured
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 CACHED_SECONDS = 60.0
 FLIGHT_WAIT_SECONDS = 20.0
 LOCK_SPACE = 0x544F4B45  # "TOKE": the first half of the advisory lock's number
-TICKETS = ("ticket_corp", "ticket_agent")
 BAD_SECRET = frozenset({40001, 40013, 40056, 40084, 41002, 41004})
 """Answers of gettoken that no repeat can mend; repeating 40001 shuts out our IP for an hour, for all tenants."""
 
 
-def token_key(app_id: UUID, kind: str) -> str:
-    return f"{app_id}:{kind}"
+def token_key(app_id: UUID, kind: str, of: str = "") -> str:
+    """`of` names the secret: the token of one that was replaced is nobody's, in every process at once."""
+    return f"{app_id}:{kind}:{of}"
 
 
 class _Cache:
@@ -50,6 +50,10 @@ class _Cache:
 
     def drop(self, key: str, token: str = "") -> None:
         if not token or self._tokens.get(key, ("", 0.0))[0] == token:
+            self._tokens.pop(key, None)
+
+    def drop_all_of(self, app_id: UUID) -> None:
+        for key in [key for key in list(self._tokens) if key.startswith(f"{app_id}:")]:
             self._tokens.pop(key, None)
 
     def forget(self) -> None:
@@ -149,10 +153,9 @@ def mark_broken(app: CorpApp, code: int, call: str) -> None:
 
 
 def forget_tokens(app: CorpApp) -> None:
-    """After a secret was replaced: its token and what was said against the old secret are void."""
+    """After the app or a secret was replaced: its tokens, its tickets and what was said against it are void."""
     AccessToken.objects.filter(app=app).delete()
-    for kind in (*Credential.Kind.values, *TICKETS):
-        _cache.drop(token_key(app.pk, kind))
+    _cache.drop_all_of(app.pk)
     CorpApp.objects.filter(pk=app.pk, state=CorpApp.State.BROKEN).update(
         state=CorpApp.State.UNCHECKED, state_code=None, state_call="", broken_since=None
     )

@@ -192,6 +192,24 @@ def test_green_checks_start_the_first_sync(company: Company, sandbox: Sandbox) -
     assert Job.objects.filter(tenant=company.tenant).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"app_secret": "w" * 43}, "Secret 不正确"), ({"corp_id": "wwAnother0000001"}, "企业ID 不正确")],
+)
+def test_what_was_green_is_asked_anew_with_what_was_entered(
+    company: Company, sandbox: Sandbox, change: dict[str, str], words: str
+) -> None:
+    """The token of the secret before is good for two hours; it says nothing about the new one."""
+    client = company.client()
+    assert "7 项中 5 项正常" in client.get(f"{URL}checks/").content.decode()
+    kept = {"corp_id": ACME.wecom.corp_id, "agent_id": str(ACME.wecom.agent_id), "app_secret": "", "contact_secret": ""}
+
+    client.post(f"{URL}app/", kept | change)
+
+    assert words in client.get(f"{URL}checks/").content.decode()
+    assert main_app().state == CorpApp.State.BROKEN
+
+
 def test_a_missing_trusted_ip_is_named_with_the_address_to_enter(company: Company, sandbox: Sandbox) -> None:
     sandbox.app(trusted_ips=["203.0.113.9"])
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from tenants import tokens
-from tenants.current import client_for, wecom_client
+from tenants.current import client_for, key_of_token, wecom_client
 from tenants.models import AccessToken, CorpApp, Credential, Tenant
 from tenants.provision import store_secret
 from tests.cast import ACME
@@ -19,13 +19,17 @@ def gettokens(sandbox: Sandbox) -> int:
     return len(sandbox.calls("gettoken"))
 
 
+def key_in_use(row: AccessToken) -> str:
+    return key_of_token(row.app, Credential.objects.get(app=row.app, kind=row.kind, retired_at=None))
+
+
 def test_a_token_is_fetched_once_and_kept_sealed(sandbox: Sandbox, in_acme: Tenant) -> None:
     for _ in range(3):
         wecom_client("app").departments()
         forget()  # as another process would, it knows nothing but the database
     assert gettokens(sandbox) == 1
     row = AccessToken.objects.get()
-    token = tokens.PostgresTokens(row.app, row.kind).get(tokens.token_key(row.app_id, row.kind))
+    token = tokens.PostgresTokens(row.app, row.kind).get(key_in_use(row))
     assert token
     assert token.encode() not in bytes(row.sealed)
 
@@ -73,7 +77,7 @@ def test_dropping_a_stale_token_spares_the_new_one(sandbox: Sandbox, in_acme: Te
     client = wecom_client("app")
     client.departments()
     row = AccessToken.objects.get()
-    key = tokens.token_key(row.app_id, row.kind)
+    key = key_in_use(row)
     store = tokens.PostgresTokens(row.app, row.kind)
     fresh = store.get(key)
     store.drop(key, "some-older-token")
