@@ -52,6 +52,8 @@ class Arrival:
         event = parse_event(opened.plaintext)
         suspect = is_suspect(opened.timestamp, self.received_at)
         self.for_suite = opened.receive_id == keeper.suite_id
+        if self.for_suite and event.text("AuthCorpId") not in ("", keeper.corp_id):
+            raise BadCallback("an event of another company: a suite's key is the same for all of them")
         self.record = Record(
             event_day=day_of(event.at),
             dedupe_key=dedupe_key(keeper.receiver_id, opened.plaintext),

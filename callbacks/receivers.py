@@ -38,6 +38,7 @@ class Doorkeeper:
     tenant_id: int
     schema: str
     active: bool
+    corp_id: str
     suite_id: str
     keys: tuple[tuple[int, CallbackCrypto], ...]
 
@@ -124,6 +125,7 @@ def _read(public_id: str) -> Doorkeeper | None:
             tenant_id=receiver.tenant_id,
             schema=receiver.tenant.schema_name,
             active=receiver.tenant.status == Tenant.Status.ACTIVE,
+            corp_id=app.corp_id,
             suite_id=app.suite_id,
             keys=receiver_keys(receiver, with_retired=False),
         )

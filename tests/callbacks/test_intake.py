@@ -86,15 +86,29 @@ def test_names_of_any_length_that_the_parser_allows_fit(door: Door) -> None:
     assert len(rows("name")[0][0]) == 80
 
 
-def test_a_suite_hears_success(door: Door) -> None:
+def post_for_suite(door: Door, name: str, inner: str) -> tuple[int, bytes]:
     CorpApp.objects.filter(tenant=door.tenant).update(suite_id="ww4asffe99e54c0f4c")
     wecom = door.company.wecom
     crypto = CallbackCrypto(wecom.token, wecom.aes_key, frozenset({"ww4asffe99e54c0f4c"}))
-    plain = "<xml><SuiteId>ww4asffe99e54c0f4c</SuiteId><InfoType> <![CDATA[suite_ticket]]></InfoType>"
-    plain += f"<TimeStamp>{int(time.time())}</TimeStamp><SuiteTicket>asdfasfdasdfasdf</SuiteTicket></xml>"
+    plain = f"<xml><SuiteId>ww4asffe99e54c0f4c</SuiteId><InfoType> <![CDATA[{name}]]></InfoType>"
+    plain += f"<TimeStamp>{int(time.time())}</TimeStamp>{inner}</xml>"
     found = crypto.deliver(plain.encode(), "ww4asffe99e54c0f4c", int(time.time()), "n")
     answer = request("POST", door.path, found.query, found.body)
-    assert (answer.status, answer.body) == (200, b"success")
+    return answer.status, answer.body
+
+
+def test_a_suite_hears_success(door: Door) -> None:
+    ticket = "<SuiteTicket>asdfasfdasdfasdf</SuiteTicket>"
+    assert post_for_suite(door, "suite_ticket", ticket) == (200, b"success")
+
+
+def test_of_a_suite_a_company_takes_its_own_events_alone(door: Door, other_door: Door) -> None:
+    """One key seals the events of all companies that installed the suite."""
+    added = "<ChangeType>add_external_contact</ChangeType><UserID>chenmei</UserID><ExternalUserID>wm1</ExternalUserID>"
+    for company, status in ((other_door.company, 400), (door.company, 200)):
+        told = f"<AuthCorpId>{company.wecom.corp_id}</AuthCorpId>{added}"
+        assert post_for_suite(door, "change_external_contact", told)[0] == status
+    assert rows("name") == [("change_external_contact.add_external_contact",)]
 
 
 def test_events_of_a_suspended_company_wait_in_the_inbox(door: Door) -> None:
