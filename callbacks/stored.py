@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from callbacks.receivers import receiver_keys
 from tenants import keys
-from tenants.events import NotYet
+from tenants.events import EVENT_OWNERS, NotYet
 from tenants.models import Receiver
 from tenants.staging import numbers
 from wecom.crypto import CallbackCrypto
@@ -150,6 +150,7 @@ _REREAD = {
     "change_external_chat": "update",
     "change_external_tag": "update",
     "change_contact": "update_user",
+    "msgaudit_notify": "",
 }
 _IDS = {
     "ToUserName",
@@ -167,6 +168,8 @@ _IDS |= {"UserID", "ExternalUserID", "ChatId", "Id", "TagType", "StrategyId"}
 
 def as_reread(event: Event) -> Event:
     """A callback of another time may be a captured one: it causes a look at the object in WeCom, and nothing more."""
+    if event.name not in EVENT_OWNERS:
+        return event
     change_type = _REREAD.get(event.name)
     if change_type is None:
         raise BadCallback("signed at another time than now, and nothing of it can be read again from WeCom")

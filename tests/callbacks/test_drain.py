@@ -214,6 +214,17 @@ def test_of_a_suspect_event_only_the_ids_are_believed(door: Door, book: Book) ->
     assert book.lines() == ["edit_external_contact wmQx7DEAAAk3Vv0bq1nZt9LkP2sYhJrw"]
 
 
+def test_a_suspect_event_that_nobody_handles_is_nobodys_trouble(door: Door, book: Book) -> None:
+    """F25: with a clock that is wrong by a quarter of an hour every event is suspect."""
+    old = int(time.time()) - 900
+    EVENT_OWNERS["msgaudit_notify"] = Owner(book.apply)
+    for name in ("subscribe", "msgaudit_notify"):
+        door.post(event_xml("", event=name, at=old), at=old)
+    drain(door.tenant)
+    assert sorted(rows("name, status")) == [("msgaudit_notify", "done"), ("subscribe", "done")]
+    assert len(book.lines()) == 1
+
+
 def test_an_operator_ignores_with_a_reason(door: Door, book: Book) -> None:
     book.errors = {"c:wm1": NotVisible(40096, "invalid", "externalcontact/get")}
     door.post(event_xml(ExternalUserID="wm1"))
