@@ -189,14 +189,25 @@ ON CONFLICT (wecom_id) DO UPDATE SET name = EXCLUDED.name, parent_wecom_id = EXC
 
 @transaction.atomic(savepoint=False)
 def write_departments(listing: Sequence[DepartmentInfo], *, at: datetime, complete: bool) -> int:
-    """Departments with their paths. Of a complete listing, those it does not name are marked as deleted."""
+    """Departments with their paths; one told without its name keeps what it was called. Of a complete listing, those it
+    does not name are marked as deleted."""
     parents: dict[int, int] = {one.id: one.parent_id for one in listing}
     with connection.cursor() as cursor:
         one_writer(cursor, SUBJECT)
+        names = _names_of(cursor, [one.id for one in listing if not one.name])
         if not complete:
             cursor.execute("SELECT wecom_id, parent_wecom_id FROM members_department WHERE deleted_at IS NULL")
             parents = {key: parent or 0 for key, parent in cursor.fetchall()} | parents
-        rows = [(one.id, one.name[:128], one.parent_id or None, path_of(one.id, parents), one.order) for one in listing]
+        rows = [
+            (
+                one.id,
+                (one.name or names.get(one.id, ""))[:128],
+                one.parent_id or None,
+                path_of(one.id, parents),
+                one.order,
+            )
+            for one in listing
+        ]
         columns = {"wecom_id": "bigint", "name": "text", "parent": "bigint", "path": "bigint[]", "place": "bigint"}
         stage(cursor, "stage_department", columns, rows)
         cursor.execute(_WRITE_DEPARTMENTS)
@@ -209,6 +220,13 @@ def write_departments(listing: Sequence[DepartmentInfo], *, at: datetime, comple
             )
             changed += cursor.rowcount
     return changed
+
+
+def _names_of(cursor: Any, ids: list[int]) -> dict[int, str]:
+    if not ids:
+        return {}
+    cursor.execute("SELECT wecom_id, name FROM members_department WHERE wecom_id = ANY(%s)", [ids])
+    return dict(cursor.fetchall())
 
 
 def path_of(department: int, parents: Mapping[int, int]) -> list[int]:

@@ -1,12 +1,14 @@
 """What WeCom's events about staff and departments do (change_contact)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils import timezone
 
 from members.bulk import StaffNews, write_departments, write_staff
 from members.leaving import has_left, rename
+from members.models import Department
 from tenants.current import wecom_client
 from tenants.events import Owner, Reading
 from tenants.models import OutgoingCall
@@ -143,14 +145,30 @@ def _apply_departments(events: Sequence[Event], reading: Reading) -> None:
     if listing is not None:
         write_departments(listing, at=at, complete=True)
         return
-    told = {}
+    told = {
+        one.wecom_id: DepartmentInfo(one.wecom_id, one.name, one.parent_wecom_id or 0, one.order)
+        for one in Department.objects.filter(deleted_at=None)
+    }
     for event in events:
-        number, parent, order = event.text("Id"), event.text("ParentId"), event.text("Order")
-        if number.isdecimal() and event.change_type == "create_party" and parent.isdecimal():
-            told[int(number)] = DepartmentInfo(
-                int(number), event.text("Name"), int(parent), int(order) if order.isdecimal() else 0
-            )
-    write_departments(list(told.values()), at=at, complete=False)
+        if not event.text("Id").isdecimal():
+            continue
+        number = int(event.text("Id"))
+        if event.change_type == "delete_party":
+            told.pop(number, None)
+        else:
+            told[number] = _changed(told.get(number, DepartmentInfo(number, "", 0, 0)), event)
+    write_departments(list(told.values()), at=at, complete=True)
+
+
+def _changed(one: DepartmentInfo, event: Event) -> DepartmentInfo:
+    """Only the changed fields are there (path/90971)."""
+    parent, order = event.text("ParentId"), event.text("Order")
+    return replace(
+        one,
+        name=event.text("Name") or one.name,
+        parent_id=int(parent) if parent.isdecimal() else one.parent_id,
+        order=int(order) if order.isdecimal() else one.order,
+    )
 
 
 CONTACT = Owner(apply=apply_contact, read=read_contact)

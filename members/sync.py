@@ -61,13 +61,13 @@ def sync_staff(proceed: Callable[[], None]) -> Counts:
 
 
 def _departments(client: WeComClient) -> list[DepartmentInfo]:
-    """With names if the app may read them, else ids alone, else none."""
+    """With names if the app may read them, else ids and parents, else none."""
     try:
         return client.departments()
     except NO_RIGHT:
         pass
     try:
-        return [DepartmentInfo(number, "", 0, 0) for number in client.department_ids()]
+        return client.department_tree()
     except WeComRefused:
         return []
 

@@ -7,7 +7,7 @@ from typing import Any
 from wecom.endpoints import ENDPOINTS, Endpoint, Kind, endpoint_of
 from wecom.errors import NotAFriend, WeComError, WeComUnavailable, WeComUnknown
 from wecom.exchange import Exchange, Gate, Watch
-from wecom.fields import number, objects, text, texts
+from wecom.fields import objects, text, texts
 from wecom.media import Upload, UploadedMedia
 from wecom.objects import (
     AgentInfo,
@@ -94,10 +94,9 @@ class WeComClient:
         """All departments in the visible range: a forest, as their parents may lie outside."""
         return [DepartmentInfo.read(raw) for raw in self._work.department.list() if isinstance(raw, dict)]
 
-    def department_ids(self) -> list[int]:
-        """Ids alone, for apps that may not read names (path/95350)."""
-        rows = (raw for raw in self._work.department.simple_list() if isinstance(raw, dict))
-        return [found for raw in rows if (found := number(raw, "id"))]
+    def department_tree(self) -> list[DepartmentInfo]:
+        """The same without names, for apps that may not read these (path/95350)."""
+        return [DepartmentInfo.read(raw) for raw in self._work.department.simple_list() if isinstance(raw, dict)]
 
     def members_of(self, department_id: int, *, details: bool = True) -> list[Member]:
         """Members directly in one department (path/90201); without details only id, name and departments."""

@@ -142,6 +142,24 @@ def test_a_customer_who_deleted_the_member_stays_a_row_that_sync_leaves_alone(ac
         assert (follow.ended_by, follow.deleted_by_staff_at) == ("customer", None)
 
 
+def test_an_app_that_may_not_read_the_names_of_departments_has_their_tree_all_the_same(acme_in_wecom, acme):
+    def tree():
+        with acme:
+            return {one.wecom_id: (one.name, one.path) for one in Department.objects.filter(deleted_at=None)}
+
+    run_now("acme", "sync", {"only": "staff"})
+    named = tree()
+    assert max(len(path) for _name, path in named.values()) > 1
+    acme_in_wecom.fault("errcode", "department/list", errcode=60011)
+
+    run_now("acme", "sync", {"only": "staff"})
+    assert tree() == named
+    with acme:
+        Department.objects.all().delete()
+    run_now("acme", "sync", {"only": "staff"})
+    assert tree() == {number: ("", path) for number, (_name, path) in named.items()}
+
+
 def test_a_stale_cursor_starts_that_portion_again(acme_in_wecom, acme):
     acme_in_wecom.fault("errcode", "externalcontact/batch/get_by_user", errcode=50100, times=2, skip=1)
 

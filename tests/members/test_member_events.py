@@ -109,6 +109,19 @@ def test_a_department_that_is_gone_is_marked_and_keeps_its_name(events):
     assert Department.objects.get(wecom_id=made["id"]).deleted_at
 
 
+def test_an_app_that_may_not_list_departments_goes_by_what_events_say(events):
+    def told(change, **fields):
+        handle([payload(Event="change_contact", ChangeType=f"{change}_party", **fields)])
+        return {one.name: one.path for one in Department.objects.filter(deleted_at=None)}
+
+    events.sandbox.fault("errcode", "department/list", errcode=60011)
+    for number, name, parent in (("8", "华北", "1"), ("9", "华南", "1"), ("10", "门店", "9")):
+        told("create", Id=number, Name=name, ParentId=parent)
+    assert told("update", Id="9", Name="华南大区") == {"华北": [8], "华南大区": [9], "门店": [9, 10]}
+    assert told("update", Id="9", ParentId="8") == {"华北": [8], "华南大区": [8, 9], "门店": [8, 9, 10]}
+    assert told("delete", Id="10") == {"华北": [8], "华南大区": [8, 9]}
+
+
 def test_the_other_tenant_sees_nothing(events, globex):
     events.sandbox.act("staff_joins", userid="sunli", name="孙莉", departments=[1])
     events.handle_new()

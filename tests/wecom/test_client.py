@@ -49,7 +49,7 @@ def test_departments_are_read(qyapi):
 
     assert (found.id, found.name, found.parent_id, found.order, found.leaders) == (7, "华南区", 1, 100, ["chenmei"])
     assert found.raw == department
-    assert client.department_ids() == [7]
+    assert [(one.id, one.name, one.parent_id) for one in client.department_tree()] == [(7, "", 1)]
 
 
 def test_members_are_read(qyapi):
