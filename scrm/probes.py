@@ -79,7 +79,7 @@ def readyz(environ: "WSGIEnvironment") -> tuple[str, str, bytes]:
 
 
 def metrics(environ: "WSGIEnvironment") -> tuple[str, str, bytes]:
-    """For Prometheus on the private network, or for whoever holds METRICS_TOKEN."""
+    """For Prometheus on the private network, or for whoever holds SCRM_METRICS_TOKEN."""
     if not may_read_metrics(environ):
         return "403 Forbidden", "text/plain; charset=utf-8", b"Metrics are for the private network.\n"
     try:
@@ -90,7 +90,7 @@ def metrics(environ: "WSGIEnvironment") -> tuple[str, str, bytes]:
 
 
 def may_read_metrics(environ: "WSGIEnvironment") -> bool:
-    token = str(getattr(settings, "METRICS_TOKEN", ""))
+    token: str = settings.METRICS_TOKEN
     if token:
         given = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), token.encode())

@@ -329,4 +329,5 @@ UNFOLD = {
     "SIDEBAR": {"show_search": False, "navigation": "scrm.ops.navigation.sections"},
 }
 API_RATE = env("SCRM_API_RATE", "600/min")  # per key
+METRICS_TOKEN = env("SCRM_METRICS_TOKEN")  # empty: /metrics is for the private network
 TAG_RULE_HITS_DAYS = env_int("SCRM_TAG_RULE_HITS_DAYS", 90)  # the log of 自动标签 is kept so long

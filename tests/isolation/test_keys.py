@@ -19,7 +19,10 @@ from tests.cast import ACME, PASSWORD
 from tests.people import add_operator, client_as
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ["accounts", "acquisition", "callbacks", "console", "contacts", "insights", "integrations", "members", "tagging"]
+OURS = [
+    *("accounts", "acquisition", "archive", "broadcasts", "callbacks", "console", "contacts", "content", "insights"),
+    *("integrations", "members", "sidebar", "sop", "tagging"),
+]
 
 
 @pytest.fixture
@@ -113,7 +116,11 @@ def test_files_are_written_below_the_tenants_folder_only() -> None:
     elsewhere = re.compile(
         r"MEDIA_ROOT|default_storage|FileSystemStorage|\bDATA_DIR\b|tempfile\.|\.write_(?:text|bytes)\("
     )
-    allowed = {"callbacks/spool.py"}  # callbacks of all companies while the database is down, encrypted as they came
+    allowed = {
+        "callbacks/spool.py",  # callbacks of all companies while the database is down, encrypted as they came
+        "content/storage.py",  # the door to the tenants' files itself: tests/content/test_storage.py
+        "archive/exporting.py",  # files without a name, gone when they are closed
+    }
     found = [
         f"{file.relative_to(ROOT)}:{number}"
         for app in OURS

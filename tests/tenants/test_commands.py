@@ -127,6 +127,12 @@ def test_tenant_create_says_what_is_wrong_and_makes_nothing(acme, schema, change
     assert (Tenant.objects.count(), schemas()) == before
 
 
+def test_an_archive_key_that_is_no_text_is_refused_in_one_line(acme, tmp_path):
+    (tmp_path / "key.der").write_bytes(b"\x30\x82\xff\xfe")
+    with pytest.raises(CommandError, match="archive key 1: not a private key"):
+        run("tenant_create", "newco", **GIVEN, archive_key=[str(tmp_path / "key.der")])
+
+
 def test_a_failure_in_the_middle_leaves_nothing(db_commits, monkeypatch):
     monkeypatch.setattr("scrm.opening.issue_key", lambda **_: 1 / 0)
     before = schemas()

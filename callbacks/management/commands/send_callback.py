@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from callbacks.receivers import receiver_keys
@@ -28,7 +29,7 @@ class Command(TenantsCommand):
         parser.add_argument("file", help="the decrypted payload, XML or JSON; - reads it from standard input")
         parser.add_argument("--tenant", metavar="SCHEMA", default="", help="needed when there is more than one")
         parser.add_argument("--receiver", metavar="ID", default="", help="the id in the callback URL")
-        parser.add_argument("--url", default="http://127.0.0.1:8000")
+        parser.add_argument("--url", default=f"http://127.0.0.1:{settings.PORT}")
         parser.add_argument(
             "--repeat", type=int, default=1, metavar="N", help="deliver it N times, as WeCom repeats itself"
         )

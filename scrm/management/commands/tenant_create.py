@@ -35,7 +35,7 @@ class Command(TenantsCommand):
             token=options["token"],
             aes_key=options["aes_key"],
             archive_secret=options["archive_secret"],
-            archive_keys=tuple(Path(path).read_text() for path in options["archive_key"]),
+            archive_keys=tuple(Path(path).read_text(errors="replace") for path in options["archive_key"]),
         )
         return open_company(
             options["schema"],
