@@ -41,11 +41,30 @@ WHERE NOT EXISTS (
     WHERE e.plan_id = %(plan)s AND e.state = 'active' AND o.customer_id = f.customer_id)
 AND NOT EXISTS (
     SELECT FROM sop_enrolment e WHERE e.plan_id = %(plan)s AND e.follow_id = f.id AND e.cause = b.cause)
+AND NOT EXISTS (
+    SELECT FROM sop_enrolment e JOIN contacts_follow o ON o.id = e.follow_id
+    WHERE e.plan_id = %(plan)s AND o.customer_id = f.customer_id AND b.cause = ANY (e.also))
 ORDER BY f.customer_id, b.at DESC
 ON CONFLICT DO NOTHING RETURNING id, follow_id, anchor_at
 """
 
 
+# a worker that lets its steps fall due holds the row, and may wait for rows of ours
+_ALSO = """
+WITH came AS (
+    SELECT e.id, array_agg(DISTINCT b.cause) AS causes
+    FROM unnest(%(follows)s::bigint[], %(causes)s::text[]) AS b (follow_id, cause)
+    JOIN contacts_follow f ON f.id = b.follow_id
+    JOIN contacts_follow o ON o.customer_id = f.customer_id
+    JOIN sop_enrolment e ON e.follow_id = o.id AND e.plan_id = %(plan)s AND e.state = 'active'
+    WHERE e.cause <> b.cause AND NOT b.cause = ANY (COALESCE(e.also, '{}'))
+    GROUP BY e.id
+), free AS (
+    SELECT id FROM sop_enrolment WHERE id IN (SELECT id FROM came) FOR UPDATE SKIP LOCKED
+)
+UPDATE sop_enrolment e SET also = COALESCE(e.also, '{}') || came.causes
+FROM came WHERE came.id = e.id AND e.id IN (SELECT id FROM free)
+"""
 _ANY = "SELECT EXISTS (SELECT FROM sop_plan WHERE enabled AND archived_at IS NULL AND trigger = ANY(%s))"
 
 
@@ -74,7 +93,8 @@ def enrol(plan: Plan, follow_ids: Iterable[int], cause: str, anchor_at: datetime
 
 @transaction.atomic
 def begin(version: PlanVersion, begins: Sequence[Begin]) -> int:
-    """One run of a plan at a time for a customer, whichever friend it goes by; a cause that was there enters nobody."""
+    """One run of a plan at a time for a customer, whichever friend it goes by; a cause that was there, or came while
+    another run was on its way, enters nobody."""
     if not begins:
         return 0
     values: dict[str, Any] = {
@@ -88,6 +108,8 @@ def begin(version: PlanVersion, begins: Sequence[Begin]) -> int:
         one_writer(cursor, f"sop plan {version.plan_id}")
         cursor.execute(_ENROL, values)
         made: list[tuple[int, int, datetime]] = cursor.fetchall()
+        if len(made) < len(begins):
+            cursor.execute(_ALSO, values)
     if made:
         _plan_steps(version, made)
         _tell(version, made)

@@ -1,5 +1,6 @@
 """SOP: what is to be said to a customer, and when, from a beginning on."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -72,6 +73,7 @@ class Enrolment(TenantModel):
     version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
     follow = models.ForeignKey(Follow, on_delete=models.CASCADE, related_name="+")
     cause = models.CharField(max_length=120)
+    also = ArrayField(models.CharField(max_length=120), null=True)  # causes that came while it was on its way
     anchor_at = models.DateTimeField()  # what days and minutes count from
     state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
     exit_reason = models.CharField(max_length=24, blank=True)

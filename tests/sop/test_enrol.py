@@ -76,6 +76,20 @@ def test_a_tag_enters_whoever_gets_it_from_now_on_each_time(company, make_plan):
     assert Enrolment.objects.filter(follow=new).count() == 2
 
 
+def test_a_tag_that_came_while_the_plan_ran_does_not_begin_it_again_afterwards(company, make_plan):
+    vip, other = company.tags["重要客户"], next(tag for name, tag in company.tags.items() if name != "重要客户")
+    make_plan(trigger={"on": "tag", "tags": [vip.pk, other.pk]})
+    company.add("韩梅梅", "wang", "li")
+    for tag, userid in ((vip, "wang"), (other, "wang"), (vip, "li")):
+        follow = company.follow("韩梅梅", userid)
+        FollowTag.objects.create(follow=follow, tag=tag)
+        tags_changed.send(Follow, follow_ids=[follow.pk], source="callback")
+    exits.leave({Enrolment.objects.get().pk: "manual"})
+    for userid in ("wang", "li"):  # another tag of theirs
+        tags_changed.send(Follow, follow_ids=[company.follow("韩梅梅", userid).pk], source="callback")
+    assert Enrolment.objects.count() == 1
+
+
 def test_a_stage_enters_by_the_newest_friend(company, make_plan):
     deal = add_stage("成交")
     company.add("韩梅梅", "wang", "li")
