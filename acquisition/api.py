@@ -163,7 +163,10 @@ class ChannelCodeList(generics.ListAPIView[ChannelCode]):
 def made(values: dict[str, Any], *, by: str) -> ChannelCode:
     staff, backups = (staff_named(name, values[name]) for name in ("staff", "backups"))
     code = ChannelCode(group=values["group"].strip(), skip_verify=values["skip_verify"])
-    code.tag_ids = [tag.pk for tag in tags_of("tags", values["tags"])]
+    tags = tags_of("tags", values["tags"])
+    if any(not tag.group.wecom_id for tag in tags):
+        raise ValidationError({"tags": [_("规则组标签只能在企业微信中修改")]})
+    code.tag_ids = [tag.pk for tag in tags]
     try:
         code.name = codes.free_name(values["name"], code)
         code.stage = stage_named(values["stage"]) if values.get("stage") else None

@@ -96,7 +96,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @editors
 def new(request: HttpRequest) -> HttpResponse:
-    form = CodeForm(request.POST or None)
+    form = CodeForm(request.POST or None, operator=request.user)
     if request.method == "POST" and form.is_valid() and (code := saved(request, form)):
         record(request, "code.create", str(code))
         return done(request, _now("活码正在企业微信中创建，几秒后可以下载二维码"), back_to=code_url(code), leave=True)
@@ -109,7 +109,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     code = get_object_or_404(codes_of(request.user), pk=pk)
     name = code.name
-    form = CodeForm(request.POST or None, instance=code)
+    form = CodeForm(request.POST or None, instance=code, operator=request.user)
     if request.method == "POST" and form.is_valid() and saved(request, form):
         record(request, "code.change", str(code))
         return done(request, _now("已保存，员工变化会在几秒内同步到企业微信"), back_to=code_url(code), leave=True)
@@ -130,6 +130,7 @@ def saved(request: HttpRequest, form: CodeForm) -> ChannelCode | None:
                 code.save()
                 codes.set_staff(code, staff, backups)
                 codes.push(code, by=by)
+                codes.retry(code, by=by)  # where WeCom refused to make it
             if code.welcome is not None:
                 messages.want(code.welcome.content)
     except ValidationError as refused:
@@ -145,10 +146,11 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
     days = numbers.by_day(code, request.user)
     friendships = f"{reverse('contacts:friendships')}?channel={code.state}"
     of_day = f"{friendships}&added_from={{day}}&added_to={{day}}"
+    lost_on = f"{reverse('contacts:losses')}?channel={code.state}&ended_from={{day}}&ended_to={{day}}"
     chart = DayChart(
         _("最近 30 天"),
         days.days,
-        [Series(_("添加"), days.added, of_day), Series(_("流失"), days.lost), Series(_("净增"), days.net)],
+        [Series(_("添加"), days.added, of_day), Series(_("流失"), days.lost, lost_on), Series(_("净增"), days.net)],
     )
     return render(
         request,

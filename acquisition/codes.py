@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,14 +22,21 @@ from contacts.stages import move_to_stage
 from members.models import Staff
 from tagging.marking import change_tags
 from tenants import due, outbox
+from tenants.current import current_tenant
 from tenants.faults import words_for
 from tenants.models import OutgoingCall
-from tenants.staging import numbers
+from tenants.sending import keep_body
+from tenants.staging import numbers, one_writer
 from wecom.client import WeComClient
 from wecom.errors import WeComRefused
 
+logger = logging.getLogger(__name__)
+
 Status = ChannelCode.Status
 MOST_STAFF = 100  # of one contact way (path/92572)
+SCHEDULE = "schedule"
+ASKED_AGAIN = timedelta(hours=1)
+"""So long after WeCom refused a change the clock does not ask for the same change again; a person may."""
 ADD, UPDATE, DELETE = (f"externalcontact/{act}_contact_way" for act in ("add", "update", "del"))
 
 
@@ -100,8 +108,10 @@ def free_name(name: str, code: ChannelCode) -> str:
 
 @transaction.atomic
 def create(code: ChannelCode, staff: Sequence[Staff], backups: Sequence[Staff], *, by: str) -> ChannelCode:
-    """Store a code and have WeCom make it. Raises ValidationError in the user's words."""
-    code.created_by = by
+    """Store a code and have WeCom make it. Raises ValidationError in the user's words; two clicks are one code."""
+    with connection.cursor() as cursor:
+        one_writer(cursor, "channel codes")
+    code.name, code.created_by = free_name(code.name, code), by
     code.save()
     set_staff(code, staff, backups)
     body = _wanted(code)
@@ -152,6 +162,8 @@ def push(code: ChannelCode, *, by: str = "") -> OutgoingCall | None:
     if body == code.pushed:
         _note(code, "")  # what stood in the way is over
         return None
+    if by == SCHEDULE and _refused_lately(code, body):
+        return None
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
     since = code.pushed_at.timestamp() if code.pushed_at else 0
     return outbox.post(
@@ -163,6 +175,15 @@ def push(code: ChannelCode, *, by: str = "") -> OutgoingCall | None:
         context={"code": code.pk, "pushed": body},
         by=by,
     )
+
+
+def _refused_lately(code: ChannelCode, body: dict[str, Any]) -> bool:
+    """WeCom would not take just this: asked each minute, 待办与异常 would fill with the same refusal."""
+    calls = OutgoingCall.objects.filter(tenant=current_tenant(), subject=f"code:{code.pk}", purpose="code_update")
+    last = calls.order_by("-id").first()
+    if last is None or last.finished_at is None or last.state == OutgoingCall.State.OK:
+        return False
+    return bool(last.context.get("pushed") == body and timezone.now() - last.finished_at < ASKED_AGAIN)
 
 
 def archive(code: ChannelCode, *, by: str) -> None:
@@ -183,18 +204,25 @@ def archive(code: ChannelCode, *, by: str) -> None:
 
 
 def retry(code: ChannelCode, *, by: str) -> None:
-    """Ask again for a code that WeCom refused to make, once its cause is mended."""
-    call = OutgoingCall.objects.filter(purpose="code_create", idem_key=f"code:{code.state}:create").first()
-    if call is not None and code.status == Status.FAILED:
+    """Ask again for a code that WeCom refused to make, once its cause is mended: as the code is by now."""
+    calls = OutgoingCall.objects.filter(tenant=current_tenant(), purpose="code_create")
+    call = calls.filter(idem_key=f"code:{code.state}:create").first()
+    if call is None or code.status != Status.FAILED:
+        return
+    body = _wanted(code)
+    if call.state == OutgoingCall.State.DEAD and body["user"]:
+        keep_body(call, {**outbox.body_of(call), "remark": code.name, **body})
+        calls.filter(pk=call.pk).update(context={**call.context, "pushed": body})
+    if call.state in outbox.RETRIABLE:
         outbox.retry(call, by)
-        code.status, code.error = Status.CREATING, ""
-        code.save(update_fields=["status", "error"])
+    code.status, code.error = Status.CREATING, ""
+    code.save(update_fields=["status", "error"])
 
 
 def keep_in_step() -> int:
     """Every minute: shifts of who can take customers (leavers, pauses, full days) reach WeCom."""
     codes = ChannelCode.objects.filter(status=Status.ACTIVE)
-    return sum(push(code, by="schedule") is not None for code in codes)
+    return sum(push(code, by=SCHEDULE) is not None for code in codes)
 
 
 # -- shifts ------------------------------------------------------------------------------------------------------------
@@ -209,7 +237,7 @@ def shifts_changed(code: ChannelCode, *, by: str) -> None:
 def shifts_turned(ids: list[int]) -> None:
     """The handler of the due index: who serves now is told to WeCom, and the next turn awaited."""
     for code in ChannelCode.objects.filter(pk__in=ids, archived_at=None):
-        shifts_changed(code, by="schedule")
+        shifts_changed(code, by=SCHEDULE)
 
 
 def _await_turn(code: ChannelCode) -> None:
@@ -320,11 +348,15 @@ def customers_came(follow_ids: Iterable[int]) -> None:
 
 
 def _mark(code: ChannelCode, follow: Follow) -> None:
-    tags = list(Tag.objects.filter(pk__in=code.tag_ids, deleted_at=None))
+    """What cannot be tagged is no reason to lose the customer: the event itself goes on."""
+    tags = list(Tag.objects.filter(pk__in=code.tag_ids, deleted_at=None).exclude(group__wecom_id=""))
     if not tags or follow.ended_at is not None:
         return
     key = f"code:{code.pk}:{follow.pk}:{follow.added_at.timestamp():.0f}"
-    change_tags(follow, add=tags, by=_by(code), source="system", key=key)
+    try:
+        change_tags(follow, add=tags, by=_by(code), source="system", key=key)
+    except ValidationError as refused:
+        logger.warning("code %s: friendship %s is not tagged: %s", code.pk, follow.pk, "; ".join(refused.messages))
 
 
 def _by(code: ChannelCode) -> str:

@@ -1,10 +1,11 @@
 """The form of a channel code, with the greeting of its own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from acquisition.codes import free_name
@@ -12,10 +13,12 @@ from acquisition.models import ChannelCode, Welcome
 from console.forms import KitModelForm, PickMany
 from contacts.models import Tag
 from contacts.stages import living_stages
-from contacts.views import TagsField, living_tags
+from contacts.views import TagsField
 from content.forms import MessageField
 from content.messages import is_empty
 from members.models import Staff
+from members.scope import visible_staff
+from tagging.views import changeable_tags
 
 
 class StaffField(forms.ModelMultipleChoiceField):
@@ -23,8 +26,11 @@ class StaffField(forms.ModelMultipleChoiceField):
         return str(staff)
 
 
-def sellers() -> QuerySet[Staff]:
-    return Staff.objects.filter(can_follow=True, left_at=None).order_by("pinyin", "pk")
+def sellers(operator: Any, also: Iterable[int] = ()) -> QuerySet[Staff]:
+    """Who may get customers, in the operator's range; `also` those who were chosen before, by whomever."""
+    rows = Staff.objects.filter(can_follow=True, left_at=None).order_by("pinyin", "pk")
+    seen = visible_staff(operator)
+    return rows if seen is None else rows.filter(Q(pk__in=seen.values("pk")) | Q(pk__in=list(also)))
 
 
 class CodeForm(KitModelForm):
@@ -41,15 +47,16 @@ class CodeForm(KitModelForm):
         model = ChannelCode
         fields = ("name", "group", "staff", "backups", "skip_verify", "tags", "stage", "own_welcome", "welcome_content")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, operator: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         code: ChannelCode = self.instance
-        self.fields["staff"].queryset = self.fields["backups"].queryset = sellers()
-        self.fields["tags"].queryset = living_tags()
+        places = list(code.places.values_list("staff_id", "backup")) if code.pk else []
+        able = sellers(operator, also=[pk for pk, _backup in places])
+        self.fields["staff"].queryset = self.fields["backups"].queryset = able
+        self.fields["tags"].queryset = changeable_tags()
         self.fields["stage"].queryset = living_stages()
         self.fields["stage"].label, self.fields["stage"].empty_label = _("客户阶段"), _("不设置")
         if code.pk:
-            places = list(code.places.values_list("staff_id", "backup"))
             self.initial["staff"] = [pk for pk, backup in places if not backup]
             self.initial["backups"] = [pk for pk, backup in places if backup]
             self.initial["tags"] = code.tag_ids

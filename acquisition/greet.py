@@ -10,7 +10,7 @@ from django.utils import timezone
 from acquisition.models import Welcome
 from contacts import bulk
 from contacts.models import Customer, TimelineEntry
-from content import messages
+from content import media, messages
 from members.models import Staff
 from tenants import outbox
 from tenants.current import wecom_client
@@ -21,6 +21,7 @@ from wecom.events import Event
 Kind = TimelineEntry.Kind
 WINDOW = timedelta(seconds=18)  # WeCom accepts the code for 20 s from the event (path/92599); two are for the way
 NAME_SECONDS = 3.0
+NOT_READY, EMPTY = "not_ready", "empty"  # why nothing was even tried
 CHAT_HAS_BEGUN = 41051  # the outbox counts it as done, since nothing is left to do; but no greeting went out
 
 
@@ -52,23 +53,27 @@ def greet(event: Event, greeting: Greeting | None) -> None:
     if greeting is None:
         return
     body, left_out = body_of(greeting)
-    if not body:
+    if not body and not greeting.welcome.materials:
         return
     code = event.welcome_code
+    context: dict[str, Any] = {
+        "external_userid": event.external_user_id,
+        "userid": event.user_id,
+        "at": event.at.isoformat(),
+        "welcome": greeting.welcome.pk,
+        "left_out": left_out,
+    }
+    deadline = event.at + WINDOW
+    if not body:  # counted and told as missed, without asking WeCom: the time to send it is over
+        context["why"], deadline = NOT_READY if left_out else EMPTY, min(event.at, timezone.now())
     outbox.post(
         "externalcontact/send_welcome_msg",
         {"welcome_code": code, **body},
         purpose="welcome",
         idem_key=f"welcome:{hashlib.sha256(code.encode()).hexdigest()[:40]}",
         priority=OutgoingCall.Priority.WELCOME,
-        deadline=event.at + WINDOW,
-        context={
-            "external_userid": event.external_user_id,
-            "userid": event.user_id,
-            "at": event.at.isoformat(),
-            "welcome": greeting.welcome.pk,
-            "left_out": left_out,
-        },
+        deadline=deadline,
+        context=context,
     )
 
 
@@ -83,15 +88,17 @@ def welcome_for(state: str, staff: Staff | None) -> Welcome | None:
 
 def body_of(greeting: Greeting) -> tuple[dict[str, Any], int]:
     """What is sent, and how many attachments had to stay behind: their files did not lie at WeCom in time, and the
-    text alone is better than nothing."""
+    rest alone is better than nothing."""
     welcome = greeting.welcome
     receiver: dict[str, Any] = {
         "use": "welcome", "staff": greeting.staff, "customer": greeting.known, "names": greeting.names
     }  # fmt: skip
     try:
         return messages.wecom_body(welcome.content, **receiver), 0
-    except messages.MediaNotReady:
-        return messages.wecom_body({**welcome.content, "materials": []}, **receiver), len(welcome.materials)
+    except messages.MediaNotReady as late:
+        attached = {one.pk: media.file_of(one) for one in messages.materials_of(welcome.content)}
+        kept = [pk for pk, pair in attached.items() if pair is None or pair[0].pk not in late.files]
+        return messages.wecom_body({**welcome.content, "materials": kept}, **receiver), len(attached) - len(kept)
 
 
 def name_of(external_userid: str) -> str:
@@ -118,7 +125,7 @@ def greeted(call: OutgoingCall) -> None:
             "at": finished_at,
             "source": TimelineEntry.Source.SYSTEM,
             "payload": {
-                "state": call.state,
+                "state": call.context.get("why") or call.state,
                 "code": call.result_code,
                 "reason": "" if sent else call.result_message,
                 "seconds": round((finished_at - datetime.fromisoformat(call.context["at"])).total_seconds(), 1),

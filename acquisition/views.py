@@ -39,10 +39,10 @@ class StaffForm(KitForm):
     staff = StaffField(Staff.objects.none(), label=_("适用员工"), widget=PickMany(nothing=_("请选择")))
     content = MessageField(label=_("欢迎语内容"), use="welcome")
 
-    def __init__(self, *args: Any, stored: Welcome | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, operator: Any, stored: Welcome | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.stored = stored
-        self.fields["staff"].queryset = sellers()
+        self.fields["staff"].queryset = sellers(operator, also=stored.staff_ids if stored else ())
 
     def clean_staff(self) -> list[Staff]:
         """A staff member has one greeting: which of two would be sent could not be told."""
@@ -79,7 +79,7 @@ def staff_welcome(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """A greeting for the customers of some staff, new or stored."""
     stored = None if pk is None else get_object_or_404(Welcome, pk=pk, reach=Welcome.Reach.STAFF)
     initial = {"name": stored.name, "staff": stored.staff_ids, "content": stored.content} if stored else {}
-    form = StaffForm(request.POST or None, initial=initial, stored=stored)
+    form = StaffForm(request.POST or None, initial=initial, operator=request.user, stored=stored)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         row = stored or Welcome(reach=Welcome.Reach.STAFF)

@@ -32,6 +32,11 @@ STATES = [
 MEANT = {**FACTS, "ended": {"ended_at__isnull": False}}
 
 
+def channels_of(state: str) -> list[tuple[str, Any]]:
+    """The choice of the channel code that was asked for."""
+    return [("", _("全部渠道")), *(one for found in CODES for one in found([state]).items())]
+
+
 class FriendshipFilters(Filters):
     searched_by = "q"
     more = ("added_from", "added_to")
@@ -47,8 +52,7 @@ class FriendshipFilters(Filters):
         super().__init__(*args, **kwargs)
         self.fields["staff"].queryset = staff_choices(operator)
         if asked := self.data.get("channel"):
-            names = [one for found in CODES for one in found([asked]).items()]
-            self.fields["channel"].choices = [("", _("全部渠道")), *names]
+            self.fields["channel"].choices = channels_of(asked)
         else:
             del self.fields["channel"]
 

@@ -21,6 +21,7 @@ from console.answers import done, drawer
 from console.audit import record
 from console.forms import KitModelForm
 from console.lists import Column, Empty, Filters, ListPage
+from contacts.friendships import channels_of
 from contacts.losses import loss_alert
 from contacts.models import Customer, Follow, LossAlert
 from contacts.views import last_sync, staff_choices
@@ -38,6 +39,7 @@ class LossFilters(Filters):
     staff = forms.ModelChoiceField(Staff.objects.none(), label=_("员工"), empty_label=_("全部员工"))
     by = forms.ChoiceField(label=_("怎样流失"), choices=[("", _("全部")), *Follow.EndedBy.choices])
     others = forms.ChoiceField(label=_("其他好友"), choices=OTHERS)
+    channel = forms.ChoiceField(label=_("渠道活码"))  # there for who comes from the numbers of a code
     ended_from = forms.DateField(label=_("流失日期从"), widget=forms.DateInput(attrs={"type": "date"}))
     ended_to = forms.DateField(label=_("流失日期到"), widget=forms.DateInput(attrs={"type": "date"}))
 
@@ -45,6 +47,10 @@ class LossFilters(Filters):
         super().__init__(*args, **kwargs)
         self.operator = operator
         self.fields["staff"].queryset = staff_choices(operator)
+        if asked := self.data.get("channel"):
+            self.fields["channel"].choices = channels_of(asked)
+        else:
+            del self.fields["channel"]
 
     def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
         if term := values.get("q"):
@@ -53,6 +59,8 @@ class LossFilters(Filters):
             rows = rows.filter(staff=staff)
         if by := values.get("by"):
             rows = rows.filter(ended_by=by)
+        if channel := values.get("channel"):
+            rows = rows.filter(state=channel, half=False)  # as the code counts
         if others := values.get("others"):
             there = Exists(friends_of(OuterRef("customer"), self.operator))
             rows = rows.filter(~there if others == "none" else there)

@@ -69,7 +69,7 @@ def story(entry: TimelineEntry) -> str:
             _("标签没有改成（%(tags)s）：%(reason)s") % {"tags": _tags(payload), "reason": _refusal(payload)}
         ),
         Kind.ARCHIVE_AGREED: lambda: _("客户同意会话存档"),
-        Kind.WELCOME_SENT: lambda: _("欢迎语已送达"),
+        Kind.WELCOME_SENT: lambda: _greeted(payload),
         Kind.WELCOME_FAILED: lambda: _welcome(payload),
         Kind.STAGE_CHANGED: lambda: _stage(payload),
         Kind.FIELDS_CHANGED: lambda: _fields(payload),
@@ -163,8 +163,15 @@ def _refusal(payload: dict[str, Any]) -> str:
     return _("%(cause)s（%(code)s）") % {"cause": cause, "code": code} if code else cause
 
 
+def _greeted(payload: dict[str, Any]) -> str:
+    left = payload.get("left_out")
+    return _("欢迎语已送达，%(n)d 个附件没有赶上") % {"n": left} if left else _("欢迎语已送达")
+
+
 def _welcome(payload: dict[str, Any]) -> str:
     reasons = {
+        "not_ready": _("附件还没有上传到企业微信"),
+        "empty": _("欢迎语里的素材已被删除"),
         "expired": _("超过企业微信规定的 20 秒"),
         "unknown": _("企业微信没有给出结果"),
         "parked": _("企业微信接入异常"),

@@ -10,11 +10,13 @@ from celery import shared_task
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from content.models import Material, MediaId, StoredFile
 from content.storage import Missing, store
 from tenants import due
 from tenants.current import wecom_client
+from tenants.faults import words_for
 from tenants.locks import alone_with
 from tenants.models import OutgoingCall
 from tenants.polling import broker, inline
@@ -169,7 +171,7 @@ def upload(row: MediaId, *, priority: int = OutgoingCall.Priority.NOTICE, dead: 
 
     `dead`: an id that is no good. Called outside of transactions wherever possible, as it waits for WeCom.
     """
-    for _ in range(WAITS):
+    for _try in range(WAITS):
         with alone_with(LOCK_SPACE, f"{row.tenant_id}:{row.pk}") as mine:
             if mine:
                 return _upload(row.pk, priority, dead, timeout)
@@ -206,7 +208,10 @@ def _succeeded(row: MediaId, media_id: str, at: Any) -> None:
 def _failed(row: MediaId, error: Exception) -> None:
     """WeCom's refusal of a file is final until somebody asks for it again; what lies at us or the network is not."""
     now = timezone.now()
-    text = error.message if isinstance(error, WeComError) else "the file is missing"
+    text = _("素材的文件已不存在，请重新上传")
+    if isinstance(error, WeComError):
+        words = words_for(error.code)
+        text = _("%(words)s（错误码 %(code)d）") % {"words": f"{words.cause}{words.fix}", "code": error.code}
     MediaId.objects.filter(pk=row.pk).update(failed_at=now, reason=text[:200])
     if isinstance(error, WeComRefused | Missing):
         due.drop(DUE, [row.pk])

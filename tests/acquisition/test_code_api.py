@@ -104,6 +104,7 @@ def test_what_it_brought_is_counted_and_its_state_finds_it(
         ({"staff": []}, "staff"),
         ({"backups": ["nobody"]}, "backups"),
         ({"tags": ["etNone"]}, "tags"),
+        ({"tags": ["etRule"]}, "tags"),
         ({"stage": "没有的"}, "stage"),
         ({"name": "海报"}, "name"),
         ({"name": "长" * 31}, "name"),
@@ -113,6 +114,7 @@ def test_what_cannot_be_is_refused_by_field(
     api: Caller, staff: dict[str, Staff], in_acme: Tenant, change: dict[str, Any], field: str
 ) -> None:
     ChannelCode.objects.create(name="海报", status="active")
+    Tag.objects.create(wecom_id="etRule", name="规则组", group=TagGroup.objects.create(wecom_id="", name=""))
     answer = api.post(PATH, {"name": "新的", "staff": ["li"], **change})
     assert (answer.status_code, list(answer.json()["field_errors"])) == (400, [field])
     again(in_acme)

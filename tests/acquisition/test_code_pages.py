@@ -90,6 +90,21 @@ def test_staff_who_cannot_take_customers_are_refused_beside_the_field(manager: C
     assert not Welcome.objects.exists()
 
 
+def test_an_admin_of_a_range_puts_nobody_else_behind_a_code_and_takes_nobody_off(
+    code: ChannelCode, zhang: Staff, in_acme: Tenant
+) -> None:
+    li = Staff.objects.create(userid="li", userid_key="li", name="李娜", can_follow=True)
+    own = add_operator(in_acme, "li", "admin", scope="self")
+    connection.set_tenant(in_acme)
+    Staff.objects.filter(pk=li.pk).update(operator=own)
+    client = signed_in(in_acme, own, staying=True)
+    answer = client.post(LIST + "new/", wish(zhang))
+    assert (answer.status_code, ChannelCode.objects.count()) == (422, 1)
+    CodeStaff.objects.create(code=code, staff=li)
+    form = client.get(f"{LIST}{code.pk}/edit/").context["form"]
+    assert set(form.fields["staff"].queryset) == {zhang, li}
+
+
 def test_numbers_open_the_friendships_they_count(manager: Client, code: ChannelCode, zhang: Staff) -> None:
     now = timezone.now()
     for number, (state, ended) in enumerate([(code.state, None), (code.state, None), (code.state, now), ("", None)]):
@@ -108,6 +123,9 @@ def test_numbers_open_the_friendships_they_count(manager: Client, code: ChannelC
     assert behind == [totals.added, totals.today, totals.lost, totals.net]
     of_the_day = page.context["chart"].series[0].url_of(timezone.localdate())
     chosen = manager.get(of_the_day).context["list"]
+    assert (chosen.count, "展会海报" in [pick.value for pick in chosen.picks]) == (1, True)
+    of_losses = page.context["chart"].series[1].url_of(timezone.localdate())
+    chosen = manager.get(of_losses).context["list"]
     assert (chosen.count, "展会海报" in [pick.value for pick in chosen.picks]) == (1, True)
     row = next(iter(manager.get(LIST).context["list"].rows))
     assert row.totals == totals

@@ -12,7 +12,7 @@ from django.utils import timezone
 from acquisition import codes, numbers, qr
 from acquisition.models import ChannelCode, Welcome
 from contacts import bulk
-from contacts.models import Customer, Follow, Stage, Tag
+from contacts.models import Customer, Follow, Stage, Tag, TagGroup
 from members.models import Staff
 from tenants import outbox
 from tenants.jobs import run_to_end, start
@@ -104,6 +104,38 @@ def test_what_wecom_refuses_is_said_and_can_be_tried_again(sandbox: Sandbox, sta
     assert (code.status, code.error, len(ways(sandbox))) == ("active", "", 1)
 
 
+def test_a_refused_code_is_tried_again_with_the_staff_it_has_by_now(sandbox: Sandbox, staff: list[Staff]) -> None:
+    sandbox.fault("errcode", ADD, errcode=41054, times=1)
+    code = make(staff[:1])
+    codes.set_staff(code, staff[1:2], [])
+    codes.retry(code, by="lin")
+    codes.retry(code, by="lin")  # pressed twice
+    deliver()
+    code.refresh_from_db()
+    (way,) = ways(sandbox)
+    assert (code.status, code.pushed["user"], way["user"]) == ("active", [staff[1].userid], [staff[1].userid])
+
+
+def test_a_change_that_wecom_refuses_is_not_asked_for_each_minute(sandbox: Sandbox, staff: list[Staff]) -> None:
+    code = make(staff[:2])
+    sandbox.fault("errcode", UPDATE, errcode=41054)
+    code.places.filter(staff=staff[0]).update(paused_at=timezone.now())
+    for _ in range(3):
+        codes.keep_in_step()
+        deliver()
+    code.refresh_from_db()
+    assert len(sandbox.calls(UPDATE)) == 1
+    assert "没有激活" in code.error
+    ago = timezone.now() - timedelta(hours=2)
+    OutgoingCall.objects.filter(purpose="code_update").update(finished_at=ago)
+    ChannelCode.objects.update(pushed_at=ago)
+    sandbox.well_again()
+    assert codes.keep_in_step() == 1
+    deliver()
+    code.refresh_from_db()
+    assert (code.error, code.pushed["user"]) == ("", [staff[1].userid])
+
+
 def test_wecom_is_told_when_who_can_take_customers_changes_and_only_then(sandbox: Sandbox, staff: list[Staff]) -> None:
     code = make(staff[:2], backups=staff[2:])
     assert codes.push(code) is None
@@ -160,6 +192,18 @@ def test_who_scans_is_greeted_tagged_and_put_in_the_stage(sandbox: Sandbox, staf
     assert Customer.objects.get(pk=follow.customer_id).stage == stage
     codes.customers_came([follow.pk])  # told again
     assert OutgoingCall.objects.filter(purpose="mark_tag").count() == 1
+
+
+def test_a_tag_that_no_app_may_put_on_does_not_lose_the_customer(
+    sandbox: Sandbox, staff: list[Staff], events: Events
+) -> None:
+    of_a_rule = Tag.objects.create(
+        wecom_id="etRule", name="规则组", group=TagGroup.objects.create(wecom_id="", name="")
+    )
+    code = make(staff, tag_ids=[of_a_rule.pk], stage=Stage.objects.create(name="展会线索"))
+    follow = scan(sandbox, events, code)
+    assert Customer.objects.get(pk=follow.customer_id).stage == code.stage
+    assert not OutgoingCall.objects.filter(purpose="mark_tag").exists()
 
 
 def test_numbers_are_those_of_the_friendships(sandbox: Sandbox, staff: list[Staff], events: Events, admin: Any) -> None:

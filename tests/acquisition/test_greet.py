@@ -9,11 +9,13 @@ from django.utils import timezone
 from acquisition import greet as greeting
 from acquisition.models import Welcome
 from contacts.models import Customer, GroupChat, GroupMember, TimelineEntry
+from contacts.wording import story
 from tenants import outbox
 from tenants.events import URGENT_HANDLERS
 from tenants.models import OutgoingCall
 from tests.acquisition.conftest import greet
 from tests.contacts.conftest import Events, handle
+from tests.content.made import material
 from tests.sandbox_server import Sandbox
 from wecom.events import Event
 
@@ -65,6 +67,26 @@ def test_the_greeting_goes_out_and_stands_on_the_timeline(sandbox: Sandbox, even
 @pytest.mark.parametrize("change", ["add_external_contact", "add_half_external_contact"])
 def test_both_kinds_of_adding_are_greeted(change: str) -> None:
     assert URGENT_HANDLERS[f"change_external_contact.{change}"].apply is greeting.greet
+
+
+def test_attachments_that_are_late_stay_behind_and_nothing_left_is_told_as_missed(
+    sandbox: Sandbox, events: Events
+) -> None:
+    link, poster = material("link"), material("image")
+    Welcome.objects.update(text="", materials=[link.pk, poster.pk])
+    greet(someone_adds(sandbox, events))
+    assert send().state == OutgoingCall.State.OK
+    (sent,) = sandbox.effects("welcome")
+    assert sent["attachments"] == ["link"]
+    assert story(entry()) == "欢迎语已送达，1 个附件没有赶上"
+
+    Welcome.objects.update(materials=[poster.pk])
+    greet(someone_adds(sandbox, events))
+    outbox.deliver_due(urgent=True)
+    assert [call.state for call in OutgoingCall.objects.order_by("id")] == ["ok", "expired"]
+    assert len(sandbox.effects("welcome")) == 1
+    missed = TimelineEntry.objects.get(kind="welcome_failed")
+    assert story(missed) == "欢迎语没有发出：附件还没有上传到企业微信"
 
 
 def test_the_same_code_is_one_message(sandbox: Sandbox, events: Events) -> None:

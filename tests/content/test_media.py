@@ -139,7 +139,7 @@ def test_a_refusal_says_why_and_is_not_repeated_by_itself(
     sandbox.fault("errcode", UPLOAD, errcode=40004)
     with pytest.raises(WeComError):
         media.ready(picture, IMAGE)
-    with pytest.raises(media.MediaNotReady, match="media"):
+    with pytest.raises(media.MediaNotReady, match="不支持这个文件的类型"):
         media.media_id_of(picture, IMAGE)
 
 
