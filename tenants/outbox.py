@@ -97,7 +97,8 @@ WITH chosen AS (
       AND (deadline IS NULL OR deadline > statement_timestamp())
 )
 UPDATE public.tenants_outgoingcall AS call
-SET state = CASE WHEN call.state = 'unknown' AND call.api = ANY(%(looked_up)s) THEN 'unknown' ELSE 'pending' END,
+SET state = CASE WHEN call.state IN ('unknown', 'ignored') AND call.api = ANY(%(looked_up)s) THEN 'unknown'
+        ELSE 'pending' END,
     attempts = 0, finished_at = NULL, note = %(note)s,
     due_at = statement_timestamp() + make_interval(secs => chosen.place / %(rate)s)
 FROM chosen WHERE call.id = chosen.id AND call.state = ANY(%(states)s)
@@ -142,8 +143,8 @@ def _retry(pk: int, by: str) -> OutgoingCall:
             raise NotAllowed(f"a call that is {call.state} is not sent again")
         if call.deadline is not None and call.deadline <= timezone.now():
             raise NotAllowed("the time to send it is over")
-        if call.state != State.UNKNOWN or call.api not in RECONCILERS:
-            call.state = State.PENDING
+        lost = call.state in (State.UNKNOWN, State.IGNORED)  # who ignored it may have done so before it was found
+        call.state = State.UNKNOWN if lost and call.api in RECONCILERS else State.PENDING
         call.attempts, call.due_at, call.finished_at = 0, timezone.now(), None
         call.note = f"retry by {by}"[:200]
         call.save(update_fields=["state", "attempts", "due_at", "finished_at", "note"])

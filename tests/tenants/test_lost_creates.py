@@ -16,15 +16,18 @@ from tests.tenants.test_outbox_faults import ADD_TAG, State, knows_tags, post_ta
 __all__ = ["knows_tags"]
 
 
+@pytest.mark.parametrize("ignored", [False, True])
 @pytest.mark.parametrize("by_hand", ["one", "many"])
 def test_a_lost_create_that_somebody_sends_again_is_looked_up_before(
-    sandbox: Sandbox, in_acme: Tenant, knows_tags: None, by_hand: str
+    sandbox: Sandbox, in_acme: Tenant, knows_tags: None, by_hand: str, ignored: bool
 ) -> None:
     sandbox.fault("drop", ADD_TAG, executed=True, times=1)
     call = post_tags(1)
     outbox.deliver_due(urgent=False)
     assert state_of(call) == State.UNKNOWN
 
+    if ignored:
+        outbox.ignore(call, "lin", "先放着")
     if by_hand == "one":
         outbox.retry(call, "lin")
     else:
