@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from broadcasts import audience, sending
+from broadcasts.forms import FARTHEST
 from broadcasts.models import Broadcast, Delivery
 from broadcasts.monitor import progress_of
 from broadcasts.pages import words_of
@@ -161,7 +162,17 @@ class BroadcastList(generics.ListAPIView[Broadcast]):
         return Response(BroadcastSerializer(row).data, status=201)
 
 
+def refuse_unheard(values: dict[str, Any]) -> None:
+    """What would be taken for said and is not looked at: it would go to more people than were meant."""
+    given = [name for name in ("segment", "conditions") if values.get(name)]
+    if values["kind"] == Broadcast.Kind.GROUPS and given:
+        raise ValidationError({given[0]: [_("客户群群发只能用 staff 指定群主，不能按客户筛选")]})
+    if len(given) > 1:
+        raise ValidationError({"conditions": [_("请提供 segment 或 conditions 其中之一")]})
+
+
 def drafted(values: dict[str, Any], *, by: str) -> Broadcast:
+    refuse_unheard(values)
     row = Broadcast(kind=values["kind"], title=values["title"].strip(), created_by=by, send_at=values.get("send_at"))
     try:
         row.content = messages.clean(values["content"], use=use_of(row))
@@ -172,10 +183,11 @@ def drafted(values: dict[str, Any], *, by: str) -> Broadcast:
         row.segment = Segment.objects.filter(pk=values["segment"], archived_at=None).first()
         if row.segment is None:
             raise ValidationError({"segment": [_("人群包不存在")]})
-    if row.send_at is not None and row.send_at <= timezone.now():
-        raise ValidationError({"send_at": [_("请选择将来的时间")]})
-    known = dict(Staff.objects.filter(userid__in=values.get("staff") or []).values_list("userid", "pk"))
-    if unknown := [one for one in values.get("staff") or [] if one not in known]:
+    if row.send_at is not None and not timezone.now() < row.send_at < timezone.now() + FARTHEST:
+        raise ValidationError({"send_at": [_("请选择将来 90 天内的时间")]})
+    wanted = {one.lower() for one in values.get("staff") or []}
+    known = dict(Staff.objects.filter(userid_key__in=wanted).values_list("userid_key", "pk"))
+    if unknown := [one for one in values.get("staff") or [] if one.lower() not in known]:
         raise ValidationError({"staff": [_("不存在：%(id)s") % {"id": one} for one in unknown[:20]]})
     row.staff_ids = sorted(known.values())
     row.save()

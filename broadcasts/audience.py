@@ -5,6 +5,7 @@ friend last; a group by its owner. WeCom does the same for itself (path/92135); 
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -93,12 +94,19 @@ def tree_of(broadcast: Broadcast) -> dict[str, Any]:
     return dict(broadcast.tree)
 
 
+def day_of(broadcast: Broadcast) -> date:
+    """The day whose limit counts: of one that is put off, the day on which it goes."""
+    now = timezone.now()
+    at = broadcast.send_at if broadcast.sent_at is None else None
+    return timezone.localdate(max(now, at) if at is not None else now)
+
+
 def placed(broadcast: Broadcast) -> Sql:
     audience, params = _audience(broadcast)
     range_ = staff_range(broadcast)
     within = "" if range_ is None else " AND staff.id = ANY(%s)"
     able = f"able AS (SELECT staff.id FROM members_staff staff WHERE {_ABLE.format('staff')}{within})"  # noqa: S608
-    limit = limit_on(timezone.localdate())
+    limit = limit_on(day_of(broadcast))
     params += [*([] if range_ is None else [range_]), broadcast.kind, limit.since, limit.most]
     if broadcast.kind == Kind.GROUPS:
         rest = _GROUPS.format(owners="" if range_ is None else " AND g.owner_id = ANY(%s)")
@@ -227,6 +235,15 @@ def left_out_ids(broadcast: Broadcast, reason: str) -> tuple[str, list[Any]]:
         return sql, [broadcast.pk, reason]
     now = placed(broadcast)
     return f"{now.text} SELECT receiver FROM placed WHERE reason = %s", [*now.params, reason]  # noqa: S608
+
+
+EXPECTED = {"matched": "true", "receivers": "reason IS NULL"}
+
+
+def expected_ids(broadcast: Broadcast, whom: str) -> tuple[str, list[Any]]:
+    """A SELECT of all who are meant, or of those expected to get it, as it would be now."""
+    now = placed(broadcast)
+    return f"{now.text} SELECT receiver FROM placed WHERE {EXPECTED[whom]}", now.params  # noqa: S608
 
 
 def _all(sql: str, params: Iterable[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +28,13 @@ FRIENDS_ONLY = {"match": "all", "of": [{"is": "lost", "op": "no"}]}
 class StaffField(forms.ModelMultipleChoiceField):
     def label_from_instance(self, staff: Any) -> str:
         return str(staff)
+
+
+def conditions_of(broadcast: Broadcast) -> dict[str, Any]:
+    """A segment deleted since is offered no more: its conditions stand in, or the draft would mean everyone."""
+    segment = broadcast.segment
+    gone = segment is not None and segment.archived_at is not None
+    return dict(broadcast.tree or (segment.tree if segment is not None and gone else {}))
 
 
 class BroadcastForm(KitForm):
@@ -56,7 +64,7 @@ class BroadcastForm(KitForm):
         initial = {
             "title": broadcast.title,
             "segment": broadcast.segment_id,
-            "tree": broadcast.tree if broadcast.pk else FRIENDS_ONLY,
+            "tree": conditions_of(broadcast) if broadcast.pk else FRIENDS_ONLY,
             "staff": broadcast.staff_ids,
             "remind_after": broadcast.remind_after,
             "content": broadcast.content,
@@ -65,7 +73,8 @@ class BroadcastForm(KitForm):
         super().__init__(*args, initial=initial, **kwargs)
         self.broadcast = broadcast
         self.fields["content"] = MessageField(label=_("群发内容"), use=use_of(broadcast))
-        self.fields["staff"].queryset = staff_choices(operator).filter(left_at=None, can_follow=True)
+        able = Q(left_at=None, can_follow=True)  # those chosen before stay: with nobody chosen it is through all
+        self.fields["staff"].queryset = staff_choices(operator).filter(able | Q(pk__in=broadcast.staff_ids))
         if broadcast.kind == Kind.GROUPS:
             del self.fields["segment"], self.fields["tree"]
             self.fields["staff"].label = _("群主")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from broadcasts.models import BroadcastSender
+from broadcasts.models import Broadcast, BroadcastSender
 from tenants.models import OutgoingCall
 from wecom.client import WeComClient
 from wecom.errors import WeComRefused, WeComUnavailable
@@ -27,7 +27,8 @@ def find_made(call: OutgoingCall, body: dict[str, Any], client: WeComClient) -> 
     OutgoingCall.objects.filter(pk=call.pk).update(context={**call.context, "looks": looks % LOOKS})
     if looks < LOOKS:
         raise WeComUnavailable(0, "not in the list yet; looked up once more before it is sent again", LIST)
-    return None
+    stopped = Broadcast.objects.filter(pk=call.context["broadcast"], state=Broadcast.State.STOPPED)
+    return {} if stopped.exists() else None  # stopped meanwhile: over without a message, and not sent again
 
 
 def listed(client: WeComClient, chat_type: str, since: int) -> Iterator[dict[str, Any]]:

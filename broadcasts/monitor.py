@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import BooleanField, Count, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,17 +18,16 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from broadcasts import reminders, results, sending
-from broadcasts.audience import left_out_ids
-from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut
+from broadcasts.left_out import left_out_numbers
+from broadcasts.models import Broadcast, BroadcastSender, Delivery
 from broadcasts.pages import editors, may_act_on_all, may_edit, senders_of, shown, words_of
 from console.access import operator_required
 from console.answers import done
 from console.audit import record
 from console.jobs import told
 from console.lists import Column, Empty, Filters, ListPage
-from contacts.models import Customer, Follow, GroupChat
+from contacts.models import Customer, GroupChat
 from content import messages
-from members.scope import visible_staff
 from tenants.current import current_tenant
 from tenants.models import Job, OutgoingCall
 
@@ -118,15 +117,6 @@ BY_RECEIVER = ListPage(
     template="broadcasts/monitor.html",
     empty=Empty(_("没有客户"), picture="people"),
 )
-LEFT_OUT = replace(
-    BY_RECEIVER,
-    columns=(Column(_("客户")), Column(_("跟进员工"), kind="wide")),
-    row="broadcasts/_left_out.html",
-    template="broadcasts/left_out.html",
-    empty=Empty(_("没有人被排除"), picture="done"),
-)
-
-
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 
@@ -167,51 +157,6 @@ def by_receiver(request: HttpRequest, pk: int) -> HttpResponse:
     context = {**header(request, found), "tab": "receivers"}
     prepare = partial(with_results, senders=senders)
     return page.respond(request, rows, prepare=prepare, fresh_at=found.polled_at, context=context)
-
-
-@require_GET
-@operator_required
-def left_out(request: HttpRequest, pk: int, reason: str) -> HttpResponse:
-    """Why there are fewer: the very ones who are not in it."""
-    found = shown(request, pk)
-    if reason not in LeftOut.Reason.values:
-        raise Http404
-    groups = found.kind == Kind.GROUPS
-    rows = left_out_of(found, reason, request.user)
-    label = LeftOut.Reason(reason).label
-    page = replace(LEFT_OUT, title=_now("%(title)s：%(reason)s") % {"title": found.title, "reason": label})
-    if groups:
-        page = replace(page, unit=_("个客户群"), columns=(Column(_("客户群")), Column(_("群主"), kind="wide")))
-    return page.respond(
-        request,
-        rows,
-        prepare=partial(with_friends, operator=request.user),
-        context={"broadcast": found, "groups": groups},
-    )
-
-
-def left_out_of(found: Broadcast, reason: str, operator: Any) -> QuerySet[Any]:
-    model = GroupChat if found.kind == Kind.GROUPS else Customer
-    sql, params = left_out_ids(found, reason)
-    return model.objects.visible_to(operator).filter(pk__in=RawSQL(sql, params))  # type: ignore[no-any-return]  # noqa: S611
-
-
-def left_out_numbers(found: Broadcast, operator: Any) -> list[tuple[str, str, int]]:
-    """Reason, in words, and how many; for an operator of a range those in the list behind it."""
-    rows = found.left_out.order_by("reason")
-    if visible_staff(operator) is None:
-        return [(one.reason, one.get_reason_display(), one.total) for one in rows]
-    return [(one.reason, one.get_reason_display(), left_out_of(found, one.reason, operator).count()) for one in rows]
-
-
-def with_friends(rows: list[Any], operator: Any) -> list[Any]:
-    follows = Follow.objects.visible_to(operator).filter(customer__in=[row.pk for row in rows]).select_related("staff")
-    friends: dict[int, list[Follow]] = {}
-    for follow in follows.order_by("ended_at", "id") if rows and isinstance(rows[0], Customer) else ():
-        friends.setdefault(follow.customer_id, []).append(follow)
-    for row in rows:
-        row.friends = friends.get(row.pk, [])
-    return rows
 
 
 # -- what stands above -------------------------------------------------------------------------------------------------

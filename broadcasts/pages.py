@@ -8,12 +8,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from broadcasts import audience, limits, sending
-from broadcasts.forms import BroadcastForm, RuleForm
+from broadcasts.forms import BroadcastForm, RuleForm, conditions_of
 from broadcasts.models import Broadcast, BroadcastSender, LeftOut
 from broadcasts.origins import origin_of
 from console.access import operator_required, role_required
@@ -191,8 +192,11 @@ def compose(request: HttpRequest, broadcast: Broadcast) -> HttpResponse:
         row = form.filled()
         row.created_by = row.created_by or request.user.get_username()
         row.scope_staff_ids = audience.reach_of(request.user)
-        row.save()
-        messages.want(row.content)
+        if not sending.keep_draft(row):
+            text = _now("这条群发已经提交，不能再修改")
+            return done(
+                request, text, back_to=reverse("broadcasts:broadcast", args=[row.pk]), level="error", leave=True
+            )
         record(request, "broadcast.save", row.title)
         if "draft" in request.POST:
             return done(request, _now("草稿已保存"), back_to="broadcasts:broadcasts", leave=True)
@@ -252,6 +256,9 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     back = reverse("broadcasts:check", args=[pk])
     if found is not None and not found.receivers:
         return done(request, _now("没有可以发送的对象，请修改受众"), back_to=back, level="error", leave=True)
+    if found is not None and row.send_at is not None and row.send_at <= timezone.now():
+        text = _now("定时发送的时间已过，请修改时间后再次确认")
+        return done(request, text, back_to=back, level="error", leave=True)
     read = (request.POST.get("receivers", ""), request.POST.get("senders", ""))
     if found is not None and read != (str(found.receivers), str(len(found.senders))):
         text = _now("人数刚刚有变化，请核对后再次确认")
@@ -289,7 +296,7 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
         kind=row.kind,
         title=_now("%(title)s 副本") % {"title": row.title[:36]},
         segment=segment,
-        tree={} if segment else row.tree,
+        tree={} if segment else conditions_of(row),
         staff_ids=row.staff_ids,
         content=row.content,
         origin=row.origin,
@@ -305,7 +312,9 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
 @editors
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(broadcasts_of(request.user), pk=pk, state=State.DRAFT)
-    row.delete()
+    if not sending.drop_draft(row):
+        text = _now("这条群发已经提交，不能再修改")
+        return done(request, text, back_to=reverse("broadcasts:broadcast", args=[pk]), level="error", leave=True)
     record(request, "broadcast.delete", row.title)
     return done(request, _now("草稿已删除"), back_to="broadcasts:broadcasts", leave=True)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from broadcasts.lookup import RESULTS, TASKS, pages
 from broadcasts.models import Broadcast, BroadcastSender, Delivery
@@ -16,6 +17,7 @@ from contacts.bulk.timeline import Entry, write_timeline
 from contacts.models import TimelineEntry
 from tenants import due
 from tenants.current import wecom_client
+from tenants.faults import words_for
 from tenants.jobs import JobRun, start
 from tenants.models import Job, OutgoingCall
 from tenants.staging import stage
@@ -171,7 +173,9 @@ def _later(sender: BroadcastSender, error: WeComError) -> None:
     """41063 and outages pass; a message that WeCom does not know any more is not asked for again."""
     now = timezone.now()
     if isinstance(error, WeComRefused):
-        BroadcastSender.objects.filter(pk=sender.pk).update(poll_at=None, reason=str(error)[:200])
+        words = words_for(error.code)
+        why = _("查不到发送结果：%(why)s（%(code)d）") % {"why": f"{words.cause}{words.fix}", "code": error.code}
+        BroadcastSender.objects.filter(pk=sender.pk).update(poll_at=None, reason=why[:200])
         return
     pause = timedelta(seconds=30) if error.code == 41063 else timedelta(minutes=2)
     BroadcastSender.objects.filter(pk=sender.pk).update(poll_at=now + pause)

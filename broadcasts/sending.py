@@ -57,6 +57,30 @@ def use_of(broadcast: Broadcast) -> str:
 
 
 @transaction.atomic
+def keep_draft(broadcast: Broadcast) -> bool:
+    """Store a draft, new or changed; False when it was sent meanwhile, of which nothing is overwritten."""
+    if broadcast.pk is not None and not _is_draft(broadcast.pk):
+        return False
+    broadcast.save()
+    messages.want(broadcast.content)
+    return True
+
+
+@transaction.atomic
+def drop_draft(broadcast: Broadcast) -> bool:
+    """False when it was sent meanwhile."""
+    if not _is_draft(broadcast.pk):
+        return False
+    broadcast.delete()
+    return True
+
+
+def _is_draft(pk: int) -> bool:
+    """Who sends it waits until the caller's transaction is over."""
+    return Broadcast.objects.select_for_update(no_key=True).filter(pk=pk, state=State.DRAFT).exists()
+
+
+@transaction.atomic
 def send(broadcast: Broadcast, *, by: str, scope: list[int] | None, promised: dict[str, Any] | None = None) -> None:
     """Now, or at its `send_at`. Raises ValidationError in words; sent twice, it goes once."""
     row = Broadcast.objects.select_for_update(no_key=True).get(pk=broadcast.pk)
@@ -95,7 +119,20 @@ def fall_due(refs: list[int]) -> None:
             continue
         row.tree, row.sent_at, row.state = audience.tree_of(row), timezone.now(), State.PLANNING
         row.save(update_fields=["tree", "sent_at", "state"])
+        if why := _spoiled(row):
+            row.state, row.ended_at, row.reason = State.FAILED, row.sent_at, why[:200]
+            row.save(update_fields=["state", "ended_at", "reason"])
+            continue
         start(JOB, row.created_by, {"broadcast": row.pk}, subject=str(row.pk))
+
+
+def _spoiled(broadcast: Broadcast) -> str:
+    """Why what waited for its time is no longer what was confirmed, such as a picture that was deleted meanwhile."""
+    try:
+        messages.clean(broadcast.content, use=use_of(broadcast))
+    except ValidationError as error:
+        return " ".join(error.messages)
+    return ""
 
 
 @transaction.atomic
@@ -238,8 +275,8 @@ def asked(call: OutgoingCall) -> None:
         if stopped:
             cancel(sender, by=call.requested_by)
     else:
-        ignored = call.state == OutgoingCall.State.IGNORED
-        sender.state = Step.STOPPED if stopped and ignored else Step.FAILED
+        never = call.state in (OutgoingCall.State.IGNORED, OutgoingCall.State.OK)  # taken back, or not made at all
+        sender.state = Step.STOPPED if stopped and never else Step.FAILED
         sender.reason = "" if sender.state == Step.STOPPED else why_failed(call)
         sender.save(update_fields=["state", "reason"])
     results.look_soon(sender.broadcast_id)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from broadcasts import monitor, pages
+from broadcasts import left_out, monitor, pages
 
 app_name = "broadcasts"
 urlpatterns = [
@@ -10,7 +10,7 @@ urlpatterns = [
     path("broadcasts/rule/", pages.rule, name="rule"),
     path("broadcasts/<int:pk>/", monitor.by_staff, name="broadcast"),
     path("broadcasts/<int:pk>/customers/", monitor.by_receiver, name="receivers"),
-    path("broadcasts/<int:pk>/left-out/<slug:reason>/", monitor.left_out, name="left_out"),
+    path("broadcasts/<int:pk>/left-out/<slug:reason>/", left_out.left_out, name="left_out"),
     path("broadcasts/<int:pk>/edit/", pages.edit, name="edit"),
     path("broadcasts/<int:pk>/check/", pages.check, name="check"),
     path("broadcasts/<int:pk>/send/", pages.send, name="send"),

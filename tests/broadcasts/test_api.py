@@ -65,9 +65,12 @@ def test_what_is_wrong_is_named(api: Caller) -> None:
         ({"content": {"text": "", "materials": []}}, "content"),
         ({"content": {"text": "{客户昵称}", "materials": []}}, "content"),
         ({"staff": ["nobody"]}, "staff"),
-        ({"segment": 99}, "segment"),
+        ({"segment": 99, "conditions": {}}, "segment"),
+        ({"segment": 99}, "conditions"),  # one of the two would not be looked at
+        ({"kind": "groups"}, "conditions"),  # it would go to all groups
         ({"conditions": {"match": "some", "of": []}}, "conditions"),
         ({"send_at": "2020-01-01T00:00:00+08:00"}, "send_at"),
+        ({"send_at": "2120-01-01T00:00:00+08:00"}, "send_at"),
     ):
         refused = api.post("broadcasts", wish(**values))
         assert refused.status_code == 400, field

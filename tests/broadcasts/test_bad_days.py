@@ -279,6 +279,15 @@ def test_a_message_still_being_dispatched_is_asked_again_soon(office: Office, sa
     assert office.look(draft).state == "ended"
 
 
+def test_a_message_that_wecom_knows_no_more_says_so(office: Office, sandbox: Sandbox) -> None:
+    draft = office.send(office.draft())
+    sandbox.fault("errcode", TASK, errcode=41046)
+    office.look(draft)
+    assert draft.ended_at is not None
+    reason = draft.senders.all()[0].reason
+    assert reason.startswith("查不到发送结果：") and "41046" in reason
+
+
 def test_results_are_asked_less_and_less_and_freeze_after_thirty_days(office: Office) -> None:
     now = timezone.now()
     pauses = [results.next_look(now - age, now) for age in (timedelta(0), timedelta(hours=1), timedelta(days=2))]
@@ -373,6 +382,22 @@ def test_stopped_while_it_is_posted_what_was_not_sent_is_taken_back(office: Offi
     assert set(OutgoingCall.objects.filter(purpose="broadcast").values_list("state", flat=True)) == {"ignored"}
     office.look(draft)
     assert draft.ended_at is not None
+
+
+def test_stopped_while_an_answer_is_lost_it_is_not_sent_again(office: Office, sandbox: Sandbox) -> None:
+    sandbox.fault("drop", ADD, executed=False)
+    draft = office.draft()
+    sending.send(draft, by="lin", scope=None)
+    run_to_end(Job.objects.get(kind=sending.JOB))
+    outbox.deliver_due(urgent=False)
+    assert OutgoingCall.objects.filter(purpose="broadcast", state="unknown").exists()
+    draft.refresh_from_db()
+    sending.stop(draft, by="lin")
+    sandbox.well_again()
+    office.deliver(4)
+    assert office.messages() == []
+    assert states(draft) == {"stopped": draft.senders.count()}
+    assert office.look(draft).ended_at is not None
 
 
 def test_who_is_to_be_asked_again_while_the_job_ends_is_asked(office: Office, acme: Tenant) -> None:

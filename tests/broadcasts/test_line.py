@@ -14,12 +14,13 @@ from broadcasts.models import Broadcast, BroadcastSender, Delivery, LeftOut, Rec
 from broadcasts.signals import delivered
 from contacts import bulk
 from contacts.models import Customer, Follow, GroupChat, TimelineEntry
-from content.models import Sending
+from content.models import Material, Sending
 from members.models import Staff
 from tenants import due
 from tenants.jobs import start
 from tenants.models import DueRow, Job, Tenant
 from tests.broadcasts.conftest import Office, outcomes, states
+from tests.content.made import material
 from tests.people import add_operator
 
 
@@ -131,6 +132,8 @@ def test_the_limit_is_the_one_the_company_chose(office: Office, span: str, most:
     assert audience.preflight(office.draft()).left_out.get("at_limit", 0) == 0
     Receipts.objects.filter(pk=row.pk).update(count=most)
     assert audience.preflight(office.draft()).left_out["at_limit"] == 1
+    put_off = office.draft(send_at=timezone.now() + timedelta(days=8))
+    assert "at_limit" not in audience.preflight(put_off).left_out  # another day, another limit
 
 
 def test_groups_get_it_from_their_owners(office: Office) -> None:
@@ -179,6 +182,18 @@ def test_at_its_time_it_goes_by_itself(office: Office, acme: Tenant) -> None:
     office.go_on(draft)
     assert draft.state == "sending" and draft.sent_at is not None
     assert office.messages()
+
+
+def test_what_lost_a_picture_before_its_time_is_not_sent_without_it(office: Office, acme: Tenant) -> None:
+    poster = material("image")
+    content = {"text": "周六店庆", "materials": [poster.pk]}
+    draft = office.send(office.draft(content=content, send_at=timezone.now() + timedelta(hours=2)))
+    Material.objects.filter(pk=poster.pk).update(archived_at=timezone.now())
+    Broadcast.objects.filter(pk=draft.pk).update(send_at=timezone.now())
+    sending.fall_due([draft.pk])
+    draft.refresh_from_db()
+    assert (draft.state, "有 1 个素材已被删除" in draft.reason) == ("failed", True)
+    assert not Job.objects.filter(kind=sending.JOB).exists()
 
 
 def test_a_look_that_falls_due_while_the_one_before_ends_is_not_lost(office: Office, acme: Tenant) -> None:

@@ -2,17 +2,21 @@
 
 import json
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from broadcasts import audience, results
+from broadcasts import audience, results, sending
 from broadcasts.models import Broadcast, Delivery, Receipts, ReceiveRule
 from contacts.models import Customer, TimelineEntry
+from members.models import Staff
+from tagging.models import Segment
 from tests.broadcasts.conftest import Office
 from tests.browser import WIDTHS, Console, fits
 from tests.pages import assert_no_axe_faults, assert_strict
@@ -85,6 +89,39 @@ def test_the_lists_behind_the_numbers_name_the_very_people(company: Company) -> 
     assert_strict(page)
     assert "Lucy" in page.text and "韩梅梅" not in page.text
     assert wang.get(reverse("broadcasts:left_out", args=[draft.pk, "other"])).status_code == 404
+    check = wang.get(reverse("broadcasts:check", args=[draft.pk]))
+    tiles = re.findall(r'class="stat" href="([^"]+)"', check.text)
+    told = check.context["found"]
+    numbers = [told.matched, 0, 0, 1, told.receivers]  # deleted, without a sender, at the limit
+    assert [wang.get(url).context["list"].count for url in tiles] == numbers
+
+
+def test_what_was_sent_meanwhile_is_neither_overwritten_nor_deleted(company: Company) -> None:
+    wang, draft = company.client("admin"), draft_of()
+    stale = Broadcast.objects.get(pk=draft.pk)
+    found = audience.preflight(draft)
+    sent = {"receivers": found.receivers, "senders": len(found.senders)}
+    wang.post(reverse("broadcasts:send", args=[draft.pk]), sent)
+    connection.set_tenant(company.tenant)
+    assert not sending.keep_draft(stale) and not sending.drop_draft(stale)
+    assert Broadcast.objects.get(pk=draft.pk).state == "planning"
+
+
+def test_a_draft_whose_segment_staff_or_time_are_gone_does_not_grow(company: Company) -> None:
+    segment = Segment.objects.create(name="老客户", tree=FRIENDS, archived_at=timezone.now())
+    gone = company.staff["zhao"]
+    Staff.objects.filter(pk=gone.pk).update(left_at=timezone.now())
+    draft = draft_of(segment=segment, tree={}, staff_ids=[gone.pk], send_at=timezone.now() - timedelta(minutes=1))
+    wang = company.client("admin")
+    form = wang.get(reverse("broadcasts:edit", args=[draft.pk])).context["form"]
+    assert form.initial["tree"] == FRIENDS
+    assert gone in form.fields["staff"].queryset
+    connection.set_tenant(company.tenant)
+    Broadcast.objects.filter(pk=draft.pk).update(segment=None, tree=FRIENDS, staff_ids=[])
+    page = wang.post(reverse("broadcasts:send", args=[draft.pk]), follow=True)
+    assert "定时发送的时间已过" in page.text
+    connection.set_tenant(company.tenant)
+    assert Broadcast.objects.get(pk=draft.pk).state == "draft"
 
 
 def test_put_off_and_taken_back(company: Company) -> None:
