@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,6 +19,7 @@ from console.keyset import Page, paginate
 COUNT_UP_TO = 10_000
 PAGE_SIZE = 30
 ROWS = _("条")
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2100, 12, 31)
 Text = Any  # str or a lazy translation
 
 
@@ -31,6 +33,8 @@ class Filters(KitForm):
         super().__init__(*args, **{"auto_id": "filter_%s", **kwargs})  # a form in the drawer may have the same fields
         for one in self.fields.values():
             one.required = False
+            if isinstance(one, forms.DateField):  # the day after the last there is cannot be asked for
+                one.validators += [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
         if self.searched_by:
             widget = self.fields[self.searched_by].widget
             widget.input_type = "search"  # type: ignore[attr-defined]

@@ -69,7 +69,7 @@ def _text(field: CustomField, value: Any) -> str:
         raise ValidationError(_("须为文本"))
     if len(value) > LONGEST_TEXT:
         raise ValidationError(_("最多 %(most)d 个字") % {"most": LONGEST_TEXT})
-    if any(ord(char) < 32 and char not in "\n\t" for char in value):
+    if any((ord(char) < 32 and char not in "\n\t") or 0xD800 <= ord(char) <= 0xDFFF for char in value):
         raise ValidationError(_("不能包含控制字符"))
     return value
 

@@ -98,7 +98,7 @@ def the_follow(customer: Customer, userid: str | None) -> Follow:
 
 
 def tags_of(field: str, ids: list[str]) -> list[Tag]:
-    tags = list(Tag.objects.filter(wecom_id__in=ids, deleted_at=None).order_by("id"))
+    tags = list(Tag.objects.filter(wecom_id__in=ids, deleted_at=None).select_related("group").order_by("id"))
     if missing := set(ids) - {tag.wecom_id for tag in tags}:
         raise ValidationError({field: [_("标签不存在：%(id)s") % {"id": tag_id} for tag_id in sorted(missing)]})
     return tags

@@ -20,6 +20,7 @@ Names = Mapping[Any, str]
 NO_STAGE = 0  # stands for "no stage yet" among the ids of stages
 MAX_PICKED = 500
 MAX_DAYS = 3650
+YEARS = range(1900, 2101)
 
 CODE_NAMES: list[Callable[[Collection[str] | None], dict[str, str]]] = []
 """Names of channel codes by their state (None: of all in use); filled by the app that has them."""
@@ -97,13 +98,13 @@ def clean_picks(value: Any) -> list[Any] | None:
         return None
     if len(value) > MAX_PICKED:
         raise ValidationError(_now("一个条件最多选 %(max)d 项") % {"max": MAX_PICKED})
-    return list(dict.fromkeys(str(one)[:64] for one in value))
+    return list(dict.fromkeys(plain(str(one)[:64]) for one in value))
 
 
 def clean_days(value: Any) -> int | None:
     if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
         return None
-    if not 1 <= int(value) <= MAX_DAYS:
+    if len(str(value)) > 9 or not 1 <= int(value) <= MAX_DAYS:
         raise ValidationError(_now("天数须在 1 到 %(max)d 之间") % {"max": MAX_DAYS})
     return int(value)
 
@@ -127,7 +128,10 @@ def clean_range(value: Any, parse: Callable[[str], Any]) -> dict[str, Any] | Non
 
 
 def a_date(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(text)
+    return day.isoformat()
 
 
 def a_number(text: str) -> float | int:
@@ -137,12 +141,17 @@ def a_number(text: str) -> float | int:
     return int(number) if number.is_integer() else number
 
 
+def plain(text: str) -> str:
+    """Without what no text in Postgres may hold."""
+    return "".join(char for char in text if char != "\x00" and not 0xD800 <= ord(char) <= 0xDFFF)
+
+
 CLEAN: dict[str, Callable[[Any], Any]] = {
     "picks": clean_picks,
     "days": clean_days,
     "dates": lambda value: clean_range(value, a_date),
     "numbers": lambda value: clean_range(value, a_number),
-    "text": lambda value: str(value or "").strip()[:200] or None,
+    "text": lambda value: plain(str(value or "")).strip()[:200] or None,
 }
 
 

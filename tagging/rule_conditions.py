@@ -14,8 +14,7 @@ from console.forms import PickMany
 from contacts.models import Stage
 from contacts.stages import living_stages
 from contacts.views import staff_choices
-from members.models import Staff
-from tagging.criteria import names_of_codes
+from tagging.criteria import names_of_codes, names_of_staff
 
 MATERIAL_NAMES: list[Callable[[Collection[int] | None], dict[int, str]]] = []
 """Titles of materials that are links, by id (None: all in use); filled by the app that has them."""
@@ -41,7 +40,8 @@ class Condition:
 
     key: ClassVar[str]
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
+        """`stored`: what the rule asks by now. It stays offered, or a rule changed in its name would act on more."""
         raise NotImplementedError
 
     def stored(self, cleaned: Mapping[str, Any]) -> Any:
@@ -70,6 +70,15 @@ def named(label: str, names: Mapping[Any, str], wanted: Sequence[Any]) -> str:
     }
 
 
+def kept(
+    offered: Mapping[Any, str], stored: Sequence[Any] | None, names: Callable[[Collection[Any]], Mapping[Any, str]]
+) -> list[tuple[Any, str]]:
+    """What is offered, and behind it what was picked before and is no longer offered: put away, or out of range."""
+    missing = [one for one in stored or () if one not in offered]
+    known = names(missing) if missing else {}
+    return [*offered.items(), *((one, known.get(one, _now("已删除"))) for one in missing)]
+
+
 def whole(value: Any) -> int:
     return int(value)
 
@@ -77,20 +86,19 @@ def whole(value: Any) -> int:
 class StaffIs(Condition):
     key = "staff"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
-        choices = [(one.pk, str(one)) for one in staff_choices(operator)]
-        return {self.key: _many(_("员工"), choices, _("不选表示全部员工"))}
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
+        choices = {one.pk: str(one) for one in staff_choices(operator)}
+        return {self.key: _many(_("员工"), kept(choices, stored, names_of_staff), _("不选表示全部员工"))}
 
     def in_words(self, wanted: Any) -> str:
-        names = {one.pk: str(one) for one in Staff.objects.filter(pk__in=wanted)}
-        return named(_now("员工"), names, wanted)
+        return named(_now("员工"), names_of_staff(wanted), wanted)
 
 
 class StateIs(Condition):
     key = "state"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
-        choices = list(names_of_codes(None).items())
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
+        choices = kept(names_of_codes(None), stored, names_of_codes)
         return {self.key: _many(_("渠道活码"), choices, _("不选表示不限来源"), coerce=str)}
 
     def in_words(self, wanted: Any) -> str:
@@ -100,20 +108,24 @@ class StateIs(Condition):
 class StageIs(Condition):
     key = "stage"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
-        choices = [(one.pk, one.name) for one in living_stages()]
-        return {self.key: _many(_("阶段"), choices, _("不选表示任意阶段"))}
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
+        choices = {one.pk: one.name for one in living_stages()}
+        return {self.key: _many(_("阶段"), kept(choices, stored, names_of_stages), _("不选表示任意阶段"))}
 
     def in_words(self, wanted: Any) -> str:
-        return named(_now("阶段"), dict(Stage.objects.filter(pk__in=wanted).values_list("pk", "name")), wanted)
+        return named(_now("阶段"), names_of_stages(wanted), wanted)
+
+
+def names_of_stages(keys: Collection[int]) -> dict[int, str]:
+    """Those put away too."""
+    return dict(Stage.objects.filter(pk__in=keys).values_list("pk", "name"))
 
 
 class MaterialIs(Condition):
     key = "material"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
-        choices = list(titles(None).items())
-        return {self.key: _many(_("链接素材"), choices, _("不选表示任意链接"))}
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
+        return {self.key: _many(_("链接素材"), kept(titles(None), stored, titles), _("不选表示任意链接"))}
 
     def in_words(self, wanted: Any) -> str:
         return named(_now("链接"), titles(wanted), wanted)
@@ -128,7 +140,7 @@ class TimeOfDay(Condition):
 
     key = "time"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
         clock = {"type": "time"}
         return {
             "time_from": forms.TimeField(label=_("时间段从"), required=False, widget=forms.TimeInput(attrs=clock)),
@@ -171,7 +183,7 @@ class KeywordIs(Condition):
 
     key = "words"
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
         help_text = _("每行一个，命中任意一个即可，不区分大小写")
         return {
             self.key: forms.CharField(label=_("关键词"), widget=forms.Textarea(attrs={"rows": 4}), help_text=help_text)
@@ -200,7 +212,7 @@ class SpokenBy(Condition):
     key = "speaker"
     CHOICES = (("customer", _("客户说的")), ("staff", _("员工说的")), ("", _("不限")))
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
+    def fields(self, operator: Any, stored: Any = None) -> dict[str, forms.Field]:
         return {self.key: forms.ChoiceField(label=_("谁说的"), choices=self.CHOICES, required=False)}
 
     def met(self, wanted: Any, fact: FactLike) -> Any:

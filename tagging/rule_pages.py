@@ -1,6 +1,7 @@
 """自动标签 in the console: rules, what each would do, and the log of what it did with the reasons."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -19,16 +20,19 @@ from console.answers import done
 from console.audit import record
 from console.forms import KitForm
 from console.lists import Column, Empty, Filters, ListPage
+from contacts.daily import start_of
 from contacts.models import Follow, Tag
 from contacts.views import TagsField
+from members.scope import visible_staff
 from tagging import rules
 from tagging.corp_tag_pages import may_edit
 from tagging.models import RuleHit, TagRule
-from tagging.run_pages import in_words, names_of
+from tagging.run_pages import in_words
 from tagging.triggers import TRIGGERS, Trigger
 from tagging.views import PickTags, changeable_tags
 
 manager = role_required("owner", "admin")
+DAYS = 7
 
 
 class RuleForm(KitForm):
@@ -53,9 +57,9 @@ class RuleForm(KitForm):
         return values
 
 
-def form_of(trigger: Trigger, operator: Any) -> type[RuleForm]:
+def form_of(trigger: Trigger, operator: Any, conditions: dict[str, Any]) -> type[RuleForm]:
     """With the fields that the trigger asks for, between the name and the effect."""
-    asked = trigger.fields(operator)
+    asked = trigger.fields(operator, conditions)
     order = ["name", *asked, "add", "remove"]
     return type("TriggerForm", (RuleForm,), {**asked, "trigger": trigger, "field_order": order})
 
@@ -87,17 +91,25 @@ RULES = ListPage(
 @operator_required
 def rule_list(request: HttpRequest) -> HttpResponse:
     context = {"may_edit": may_edit(request), "triggers": TRIGGERS.values()}
-    return RULES.respond(request, rules.living_rules(), prepare=told, context=context)
+    return RULES.respond(request, rules.living_rules(), prepare=partial(told, operator=request.user), context=context)
 
 
-def told(rows: list[TagRule]) -> list[TagRule]:
-    names = names_of(key for row in rows for key in (*row.add, *row.remove))
-    since = timezone.now() - timedelta(days=7)
+def told(rows: list[TagRule], operator: Any) -> list[TagRule]:
+    """In words, with the hits that the list behind the number shows to that operator."""
+    used = {key for row in rows for key in (*row.add, *row.remove)}
+    tags = Tag.objects.select_related("group").in_bulk(used)
+    names = {pk: tag.title for pk, tag in tags.items()}
+    living = {pk for pk, tag in tags.items() if tag.deleted_at is None and tag.group.deleted_at is None}
+    since = timezone.localdate() - timedelta(days=DAYS - 1)
+    hits = RuleHit.objects.filter(at__gte=start_of(since))
+    if visible_staff(operator) is not None:
+        hits = hits.filter(follow__in=Follow.objects.visible_to(operator))
     for row in rows:
         row.when = TRIGGERS[row.trigger].in_words(row.conditions)  # type: ignore[attr-defined]
         row.effect = in_words(row.add, row.remove, names)  # type: ignore[attr-defined]
-        row.lately = RuleHit.objects.filter(rule=row, at__gte=since).count()  # type: ignore[attr-defined]
-        row.broken = [key for key in (*row.add, *row.remove) if key not in names]  # type: ignore[attr-defined]
+        row.lately = hits.filter(rule=row).count()  # type: ignore[attr-defined]
+        row.lately_url = f"{page_of(row)}?since={since.isoformat()}"  # type: ignore[attr-defined]
+        row.broken = [key for key in (*row.add, *row.remove) if key not in living]  # type: ignore[attr-defined]
     return rows
 
 
@@ -121,7 +133,7 @@ def edit_rule(request: HttpRequest, pk: int) -> HttpResponse:
 
 def edit(request: HttpRequest, found: TagRule, initial: dict[str, Any], action: str) -> HttpResponse:
     trigger = TRIGGERS[found.trigger]
-    form = form_of(trigger, request.user)(request.POST or None, initial=initial)
+    form = form_of(trigger, request.user, found.conditions)(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         values = {name: form.cleaned_data[name] for name in ("name", "add", "remove")}
         try:
@@ -141,9 +153,12 @@ def page_of(found: TagRule) -> str:
 
 class HitFilters(Filters):
     state = forms.ChoiceField(label=_("结果"), choices=[("", _("全部结果")), *RuleHit.State.choices])
+    since = forms.DateField(label=_("触发日期从"), widget=forms.DateInput(attrs={"type": "date"}))
 
     def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
-        return rows.filter(state=values["state"])
+        if since := values.get("since"):
+            rows = rows.filter(at__gte=start_of(since))
+        return rows.filter(state=values["state"]) if "state" in values else rows
 
 
 HITS = ListPage(
@@ -163,7 +178,7 @@ HITS = ListPage(
 @operator_required
 def rule(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(rules.living_rules(), pk=pk)
-    told([found])
+    told([found], request.user)
     seen = Follow.objects.visible_to(request.user)
     hits = RuleHit.objects.filter(rule=found, follow__in=seen).select_related("follow__staff", "follow__customer")
     trigger = TRIGGERS[found.trigger]

@@ -18,8 +18,8 @@ from contacts.api import CustomerSerializer, with_follows
 from contacts.models import Customer, GroupChat, Stage, Tag
 from members.models import Department, Staff
 from tagging import segments
-from tagging.conditions import Tree, Vocabulary, is_sound, leaves
-from tagging.criteria import MAX_PICKED, NO_STAGE
+from tagging.conditions import MAX_DEPTH, Tree, Vocabulary, is_sound, leaves
+from tagging.criteria import MAX_PICKED, NO_STAGE, plain
 from tagging.models import Segment
 
 OUTSIDE: dict[str, tuple[Any, str, dict[str, Any]]] = {
@@ -68,14 +68,17 @@ class Translation:
         return dict(node) if names is None else {**node, "value": [names.get(one) for one in node["value"]]}
 
 
-def inward(node: Any) -> Any:
+def inward(node: Any, depth: int = 1) -> Any:
     """A tree as a caller writes it, with our ids; what is unknown is refused, what has no shape is left to `clean`."""
-    if isinstance(node, dict) and isinstance(node.get("of"), list):
-        return {**node, "of": [inward(one) for one in node["of"]]}
-    if not isinstance(node, dict) or node.get("is") not in OUTSIDE or not isinstance(node.get("value"), list):
+    if not isinstance(node, dict) or depth > MAX_DEPTH + 1:
         return node
-    model, column, living = OUTSIDE[node["is"]]
-    given = [one for one in node["value"] if isinstance(one, str | int)][: MAX_PICKED + 1]
+    if isinstance(node.get("of"), list):
+        return {**node, "of": [inward(one, depth + 1) for one in node["of"]]}
+    if str(node.get("is")) not in OUTSIDE or not isinstance(node.get("value"), list):
+        return node
+    model, column, living = OUTSIDE[str(node["is"])]
+    given = [one for one in node["value"] if isinstance(one, str | int) and plain(str(one)) == str(one)]
+    given = given[: MAX_PICKED + 1]
     if column == "wecom_id" and model is Department:
         given = [int(one) for one in given if str(one).isascii() and str(one).isdigit() and len(str(one)) < 19]
     known = {
@@ -86,7 +89,9 @@ def inward(node: Any) -> Any:
         known["None"] = NO_STAGE
     unknown = [one for one in node["value"] if str(one) not in known]
     if unknown:
-        raise ValidationError({"conditions": [_("不存在：%(id)s") % {"id": one} for one in unknown[:20]]})
+        raise ValidationError(
+            {"conditions": [_("不存在：%(id)s") % {"id": plain(str(one)[:64])} for one in unknown[:20]]}
+        )
     return {**node, "value": [known[str(one)] for one in node["value"]]}
 
 

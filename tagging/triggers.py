@@ -50,10 +50,10 @@ class Trigger:
         past = self.past or PAST.get(self.key)
         return iter(past(since) if past is not None else ())
 
-    def fields(self, operator: Any) -> dict[str, forms.Field]:
+    def fields(self, operator: Any, conditions: Values | None = None) -> dict[str, forms.Field]:
         found: dict[str, forms.Field] = {}
         for one in self.conditions:
-            found |= one.fields(operator)
+            found |= one.fields(operator, (conditions or {}).get(one.key))
         return found
 
     def stored(self, cleaned: Values) -> dict[str, Any]:

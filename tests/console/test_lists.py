@@ -143,6 +143,8 @@ def test_a_filter_that_makes_no_sense_is_named_and_filters_nothing(acme: Tenant)
     with acme:
         write(2)
 
+    for day in ("9999-12-31", "0001-01-01"):
+        assert client.get(URL, {"since": day, "until": day}).context["list"].count == 2
     response = client.get(URL, {"since": "yesterday", "action": "nonsense"})
 
     assert len(response.context["list"].rows) == 2

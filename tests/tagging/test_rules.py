@@ -250,6 +250,28 @@ def test_a_rule_is_made_tried_switched_on_and_deleted_in_the_console(
     assert client.post("/console/tag-rules/new/?trigger=moon", {}).status_code == 404
 
 
+def test_a_rule_whose_conditions_or_tags_are_gone_keeps_them_and_says_so(
+    mirrored: Tenant, follow: Follow, new_tag: Tag
+) -> None:
+    stage = Stage.objects.create(name="意向")
+    made = rule("stage", new_tag, stage=[stage.pk])
+    move_to_stage([follow.customer_id], stage, by="lin", source="console")
+    Stage.objects.filter(pk=stage.pk).update(archived_at=timezone.now())
+    client, page = client_as(mirrored), f"/console/tag-rules/{made.pk}/"
+    listed = client.get("/console/tag-rules/").context["list"].rows[0]
+    assert (listed.lately, client.get(listed.lately_url).context["list"].count, listed.broken) == (1, 1, [])
+    assert client.get(f"{page}?since=2100-01-01").context["list"].count == 0
+    form = client.get(f"{page}edit/").context["form"]
+    assert (stage.pk, "意向") in form.fields["stage"].choices[0][1]
+    assert client.post(f"{page}edit/", {"name": "改名", "stage": stage.pk, "add": new_tag.pk}).status_code == 302
+    with mirrored:
+        assert TagRule.objects.get().conditions == {"stage": [stage.pk]}
+        Tag.objects.filter(pk=new_tag.pk).update(deleted_at=timezone.now())
+    assert "规则里有标签在企业微信中已被删除" in client.get(page).content.decode()
+    with mirrored:
+        Tag.objects.filter(pk=new_tag.pk).update(deleted_at=None)  # as the truth has it
+
+
 def test_a_keyword_rule_asks_for_words(mirrored: Tenant, new_tag: Tag) -> None:
     client, url = client_as(mirrored), "/console/tag-rules/new/?trigger=message"
     assert client.post(url, {"name": "退款", "add": new_tag.pk, "words": " "}).status_code == 422

@@ -48,6 +48,12 @@ def test_what_is_unknown_or_makes_no_sense_is_refused_by_field(api, tag):
     assert answer(group({"is": "department", "op": "any", "value": ["x"]})) == (400, ["conditions"])
     assert answer(group({"is": "tags", "op": "any", "value": [None]})) == (400, ["conditions"])
     assert answer(group({"is": "moon", "op": "any"})) == (400, ["conditions"])
+    assert answer(group({"is": ["tags"], "op": "any", "value": []})) == (400, ["conditions"])
+    assert answer(group({"is": "tags", "op": "any", "value": ["\x00", "\ud800"]})) == (400, ["conditions"])
+    deep = {"is": "lost", "op": "no"}
+    for _ in range(400):
+        deep = group(deep)
+    assert answer(deep) == (400, ["conditions"])
     assert answer("everyone") == (400, ["conditions"])
     assert answer(["everyone"]) == (400, ["conditions"])
     assert answer(group({"is": "stage", "op": "any", "value": [None]})) == (201, [])
