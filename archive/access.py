@@ -1,6 +1,7 @@
 """The secret and the keys of a company's archive. Keys are kept by version: each opens the messages of its time."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import transaction
+from django.db.models import Q
 
 from archive.models import Envelope
 from tenants import provision
@@ -39,6 +41,12 @@ def access() -> Access | None:
     if app is None or credential is None:
         return None
     return Access(app.corp_id, opened(credential))
+
+
+def connected_at() -> datetime | None:
+    app = main_app()
+    credential = newest_credential(app, Credential.Kind.ARCHIVE_SECRET) if app else None
+    return credential.created_at if credential else None
 
 
 def opened(credential: Credential) -> str:
@@ -86,6 +94,7 @@ def add_key(app: CorpApp, pem: str, *, version: int | None = None) -> Credential
     """A key of the next version, or of the one that WeCom's admin shows; what waited for it is opened next."""
     private_key(pem)
     credential = provision.store_secret(app, Credential.Kind.ARCHIVE_KEY, pem, version=version)
-    waiting = Envelope.objects.filter(key_version=credential.version)
-    waiting.filter(state__in=[Envelope.State.NO_KEY, Envelope.State.BROKEN]).update(state=Envelope.State.CLOSED)
+    no_key, broken = Envelope.State.NO_KEY, Envelope.State.BROKEN
+    waiting = Q(state=no_key) | Q(state=broken, reason="wrong_key") | Q(state=broken, key_version=credential.version)
+    Envelope.objects.filter(waiting).update(state=Envelope.State.CLOSED)
     return credential

@@ -66,11 +66,13 @@ def standing() -> Standing:
 
 
 def tell_if_late() -> int:
-    """Each alarm once: the further behind, the more often. How many people were told."""
+    """Each alarm once: the further behind, the more often. How many people were told. An archive that never brought
+    anything is behind since it was connected."""
     now = standing()
-    if not now.connected or now.pulled_at is None:
+    since = now.pulled_at or access.connected_at()
+    if not now.connected or since is None:
         return 0
-    behind = timezone.now() - now.pulled_at
+    behind = timezone.now() - since
     reached = [alarm for alarm in ALARMS if behind >= alarm]
     if not reached:
         return 0
@@ -85,7 +87,7 @@ def tell_if_late() -> int:
             title=_now("会话存档中断"),
             text=text,
             url=reverse("archive:settings"),
-            key=f"{now.pulled_at:%Y%m%d%H%M}:{hours}",
+            key=f"{since:%Y%m%d%H%M}:{hours}",
             kind="archive-lag",
         )
     return len(told)

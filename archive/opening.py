@@ -65,7 +65,7 @@ def open_closed(
         keys, until = private_keys(), time.monotonic() + seconds
         process = library.process_of(access.corp_id, access.secret)
         for rows, pairs in unlocked(keys):
-            outcomes = read(rows, pairs, keys, process)
+            outcomes = read(rows, pairs, process)
             store(outcomes)
             count(told, outcomes)
             if time.monotonic() >= until:
@@ -108,33 +108,40 @@ def unlocked(keys: Mapping[int, Key]) -> Iterator[tuple[list[storing.Sealed], li
 
 
 def message_keys(rows: Sequence[storing.Sealed], keys: Mapping[int, Key]) -> list[Pair | None]:
-    return [message_key(row, keys.get(row.key_version)) for row in rows]
+    return [message_key(row, keys) for row in rows]
 
 
-def message_key(row: storing.Sealed, key: Key | None) -> Pair | None:
-    """What the library opens the message with. A wrong key gives random bytes instead of an error, so they are looked
-    at before the library sees them."""
-    if key is None:
-        return None
+def message_key(row: storing.Sealed, keys: Mapping[int, Key]) -> Pair | None:
+    """What the library opens the message with: by the key of its version, else by any other that fits, as WeCom's
+    admin may count otherwise than we do. None without that version; empty when it is there and none fits."""
+    own = keys.get(row.key_version)
+    if own is not None and (found := unlocked_by(own, row)):
+        return found, row.body
+    for version, key in keys.items():
+        if version != row.key_version and (found := unlocked_by(key, row)):
+            return found, row.body
+    return None if own is None else ("", row.body)
+
+
+def unlocked_by(key: Key, row: storing.Sealed) -> str:
+    """A wrong key gives random bytes instead of an error, so they are looked at before the library sees them."""
     try:
         found = key.decrypt(binascii.a2b_base64(row.random_key), _PADDING)
         binascii.a2b_base64(found, strict_mode=True)
-        return found.decode("ascii"), row.body
+        return found.decode("ascii")
     except (ValueError, binascii.Error):
-        return "", row.body
+        return ""
 
 
 # -- WeCom's library ---------------------------------------------------------------------------------------------------
 
 
-def read(
-    rows: Sequence[storing.Sealed], pairs: Sequence[Pair | None], keys: Mapping[int, Key], process: Any
-) -> list[storing.Outcome]:
+def read(rows: Sequence[storing.Sealed], pairs: Sequence[Pair | None], process: Any) -> list[storing.Outcome]:
     asked = [place for place, pair in enumerate(pairs) if pair is not None and pair[0]]
     answers = dict(zip(asked, opened(process, [pairs[place] for place in asked]), strict=True))
     found = []
     for place, row in enumerate(rows):
-        if row.key_version not in keys:
+        if pairs[place] is None:
             found.append(storing.Outcome(row, State.NO_KEY, "no_key"))
         elif place not in answers:
             found.append(storing.Outcome(row, State.BROKEN, "wrong_key"))

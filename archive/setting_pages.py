@@ -55,7 +55,8 @@ class KeyForm(KitForm):
     def clean_version(self) -> int:
         version = int(self.cleaned_data["version"])
         if any(row.version == version for row in access.key_rows()):
-            raise ValidationError(_("这个版本的私钥已经保存"))
+            words = _("这个版本的私钥已经保存。如果当时选错了文件，请填一个没有用过的版本号：解密时会自动试用所有私钥")
+            raise ValidationError(words)
         return version
 
     def clean_file(self) -> str:

@@ -125,6 +125,12 @@ def keeps(corp: Corp, people: list[str]) -> bool:
     return False
 
 
+def refuses(corp: Corp, people: list[str]) -> bool:
+    """Talk between two is not kept once the customer said no to it (wecom-api.md 7.1)."""
+    pairs = (f"{one} {other}" for one in people for other in people if one != other)
+    return any(corp.archive.consents.get(pair, ["", 0])[0] == "Disagree" for pair in pairs)
+
+
 # -- from the conversations ------------------------------------------------------------------------------------------
 
 
@@ -133,7 +139,8 @@ def record(corp: Corp, message: Message) -> Entry | None:
     settings = corp.archive.settings
     if not settings.enabled or not corp.archive.keys or message.kind == "notice":
         return None
-    if not keeps(corp, [message.sender, *message.receivers]):
+    people = [message.sender, *message.receivers]
+    if not keeps(corp, people) or (not message.chat_id and refuses(corp, people)):
         return None
     if message.revoked_at:
         before = corp.archive.by_message.get(message.seq)

@@ -13,7 +13,7 @@ from contacts.models import Customer, Follow, GroupChat, GroupMember
 from members.models import Staff
 from tenants import due, jobs
 from tenants.events import EVENT_OWNERS, Reading
-from tenants.models import DueRow, OutgoingCall
+from tenants.models import Credential, DueRow, OutgoingCall
 
 
 def test_news_make_the_archive_due_at_once(archive):
@@ -74,6 +74,11 @@ def test_silence_is_told_long_before_five_days_and_each_alarm_once(archive, owne
     from accounts.models import Operator
 
     Staff.objects.filter(pk=Staff.objects.order_by("id")[0].pk).update(operator=Operator.objects.get(role="owner"))
+    assert lag.tell_if_late() == 0
+    Credential.objects.filter(kind="archive_secret").update(created_at=timezone.now() - timedelta(hours=25))
+    lag.tell_if_late()  # connected yesterday, and nothing ever came
+    assert OutgoingCall.objects.filter(purpose="tell").count() == 1
+    OutgoingCall.objects.all().delete()
     archive.pull()
     assert lag.tell_if_late() == 0
 

@@ -1,5 +1,6 @@
 """From WeCom's archive to our rows, through the real library and the sandbox's sealing."""
 
+from archive import access
 from archive.models import ArchivedMessage, Conversation, Envelope, PullCursor
 
 
@@ -50,6 +51,16 @@ def test_without_its_key_an_envelope_waits_and_opens_when_the_key_comes(archive)
     archive.give_key(2)
     archive.pull()
     assert archive.texts() == ["用第二版密钥"]
+
+
+def test_a_key_that_was_kept_under_another_number_opens_all_the_same(archive):
+    archive.new_key(ours=False)
+    archive.says("企业微信说这是第二版")
+    assert archive.pull()["missing_keys"] == [2]
+    access.add_key(archive.app, archive.kept[2], version=7)
+
+    assert archive.pull()["still_closed"] == 0
+    assert archive.texts() == ["企业微信说这是第二版"]
 
 
 def test_what_nobody_can_open_is_kept_and_holds_up_nothing(archive):

@@ -240,6 +240,7 @@ def test_consent_is_asked_for_and_told(archive, corp, receiver):
     corp.act("archive_answers", userid=userid, external_userid=external_userid, agree=False)
     (row,) = archive.post("msgaudit/check_single_agree", info=[pair])["agreeinfo"]
     assert row["agree_status"] == "Disagree" and row["status_change_time"] > 0
+    corp.act("customer_says", userid=userid, external_userid=external_userid, text="这句不存档")
     corp.act("archive_answers", userid=userid, external_userid=external_userid, agree=True)
     corp.sandbox.post("/_sandbox/wait", corp_id=corp.id)
     assert "msg_audit_approved" in [event.get("ChangeType") for event in receiver.fields()]
