@@ -23,7 +23,7 @@ from members.scope import visible_staff
 from sop import assignments, board, mass
 from sop.enrolment_pages import rights
 from sop.forms import AssignmentForm
-from sop.models import Assignment
+from sop.models import Assignment, StaffTask
 from sop.task_pages import assignments_of
 from tagging import segments
 from tagging.conditions import in_words
@@ -191,10 +191,21 @@ def by_mass(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(url)
 
 
+def goes_beyond(found: Assignment, operator: Any) -> bool:
+    """Whether stopping it would take tasks from staff whom the operator does not see."""
+    seen = visible_staff(operator)
+    if seen is None or found.created_by == operator.get_username():
+        return False
+    return found.tasks.filter(state=StaffTask.State.OPEN).exclude(staff__in=seen.values("pk")).exists()
+
+
 @require_POST
 @editors
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(assignments_of(request.user), pk=pk)
+    if goes_beyond(found, request.user):
+        words = _now("这个任务也派给了您数据范围以外的员工，请由派发人或看全部数据的管理员停止")
+        return done(request, words, back_to=url_of(found), level="error", leave=True)
     number = assignments.stop(found)
     record(request, "assignment.stop", found.title, {"tasks": number})
     text = _now("已停止，%(n)d 项未完成的任务已取消") % {"n": number}

@@ -108,7 +108,8 @@ def _task(
         state=state, reminded_at=at, **of,
     )  # fmt: skip
     if state == "done":
-        settled = at + timedelta(minutes=chance.randint(3, 600))
+        evening = timezone.localtime(at).replace(hour=21, minute=30)  # nobody writes to customers at night
+        settled = max(min(at + timedelta(minutes=chance.randint(3, 600)), evening), at + timedelta(minutes=3))
         task.settled_at, task.proof, task.sent = min(settled, timezone.now()), StaffTask.Proof.SIDEBAR, ["text"]
     elif state == "skipped":
         task.settled_at, task.skip_reason = min(at + timedelta(hours=1), timezone.now()), chance.choice(SKIPS)

@@ -97,6 +97,12 @@ class PlanForm(KitForm):
             self.add_error(name, words)
         return values
 
+    def staff_out_of_range(self) -> list[int]:
+        """Whom somebody with a wider range chose: who does not see them does not take them out by saving."""
+        given = set(self.initial.get("staff") or ())
+        rows: Any = self.fields["staff"].queryset  # type: ignore[attr-defined]
+        return sorted(given - set(rows.filter(pk__in=given).values_list("pk", flat=True))) if given else []
+
     @property
     def facts(self) -> dict[str, Any]:
         """As `plans.create` and `plans.change` take them."""
@@ -106,8 +112,8 @@ class PlanForm(KitForm):
             trigger["tags"] = [one.pk for one in values["tags"]]
         elif values["on"] in ("stage", "segment"):
             trigger[values["on"]] = values[values["on"]].pk
-        if values["staff"]:
-            trigger["staff"] = [one.pk for one in values["staff"]]
+        if staff := [one.pk for one in values["staff"]] + self.staff_out_of_range():
+            trigger["staff"] = staff
         exits = {"tags": [one.pk for one in values["exit_tags"]], "stages": [one.pk for one in values["exit_stages"]]}
         return {"name": values["name"], "trigger": trigger, "exits": {key: ids for key, ids in exits.items() if ids}}
 

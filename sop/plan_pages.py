@@ -240,11 +240,15 @@ def step(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def step_or_404(pk: int) -> Step:
-    """Of the newest version or of the draft: older ones belong to those who are on the way."""
+    """Of the newest version or of the draft: older ones belong to those who are on the way. A page that is older than
+    the draft means the draft's copy of its step, and no step that has taken its number since."""
     found = get_object_or_404(Step.objects.select_related("version__plan"), pk=pk, version__plan__archived_at=None)
     plan = found.version.plan
     current = plans.stored_draft(plan) or newest(plan)
-    return found if current == found.version else get_object_or_404(Step, version=current, no=found.no)
+    if current == found.version:
+        return found
+    same = {name: getattr(found, name) for name in plans.COPIED if name != "no"}
+    return get_object_or_404(Step.objects.filter(version=current, **same).order_by("no")[:1])
 
 
 def edit_step(request: HttpRequest, plan: Plan, found: Step, initial: dict[str, Any]) -> HttpResponse:

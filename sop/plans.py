@@ -143,6 +143,7 @@ def close_steps(version: PlanVersion) -> list[tuple[Step, Step]]:
 @transaction.atomic
 def publish(plan: Plan, *, by: str) -> PlanVersion:
     """The draft becomes the version that new customers enter; those on the way stay on theirs."""
+    Plan.objects.select_for_update().get(pk=plan.pk)  # nobody edits the draft in the meantime
     draft = stored_draft(plan)
     if draft is None:
         raise ValidationError(_("没有需要发布的修改"))

@@ -16,6 +16,7 @@ from content.models import Sending
 from members.models import Staff
 from sop import exits, remind
 from sop.models import StaffTask, StepRun
+from sop.words import reason_words
 from tenants import due
 
 State = StaffTask.State
@@ -36,6 +37,23 @@ def open_tasks(staff: Staff, customer: Customer | None = None, *, at: datetime |
 
 def own_task(staff: Staff, pk: int) -> StaffTask | None:
     return StaffTask.objects.filter(pk=pk, staff=staff).first()
+
+
+@transaction.atomic
+def ask_to_send(task: StaffTask) -> str:
+    """Why its content is not to be sent any more, in words; empty when it is. The exits of its plan are asked again,
+    as they were when the step fell due: this is the moment at which the customer gets it."""
+    if task.state not in (State.OPEN, State.EXPIRED):  # what is sent late still counts
+        return _("这项任务已经是“%(state)s”，不用再发送") % {"state": task.get_state_display()}
+    run = StepRun.objects.filter(task=task.pk).select_related(
+        "enrolment__plan", "enrolment__version", "enrolment__follow__customer"
+    )
+    for one in run:
+        if over := exits.reasons([one.enrolment]):
+            exits.leave(over)
+            why = reason_words(over[one.enrolment_id])
+            return _("客户已退出 SOP，不用再发送：%(why)s") % {"why": why}
+    return ""
 
 
 @transaction.atomic
@@ -68,11 +86,12 @@ def skip(task: StaffTask, reason: str, *, by: str) -> None:
 
 @transaction.atomic
 def tick(task: StaffTask, *, by: str) -> None:
-    """Done by word alone, which stands where no sending can prove it."""
-    if messages.parts_of(task.content):
+    """Done by word alone, which stands where no sending can prove it: nothing is to be sent, or what is left was
+    deleted after the rest went out."""
+    row, wanted = _open(task), messages.parts_of(task.content)
+    if any(part not in row.sent for part in wanted):
         raise ValidationError(_("请用“发送”完成，系统会自动记为已完成"))
-    row = _open(task)
-    _settle([row], State.DONE, proof=Proof.TICK, at=timezone.now(), by=by)
+    _settle([row], State.DONE, proof=Proof.SIDEBAR if wanted else Proof.TICK, at=timezone.now(), by=by)
     task.state = row.state
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from contacts.models import Customer
 from content.models import Material, Sending
 from content.sendings import record
-from sop import assignments, board, enrol, tasks
+from sop import assignments, board, enrol, plans, tasks
 from sop.models import Assignment, Enrolment, Plan, StaffTask
 from tenants import outbox
 from tenants.jobs import run_to_end
@@ -69,6 +69,29 @@ def test_a_change_is_a_draft_until_it_is_published(company):
     assert "请先添加步骤" in answer.text
     wang.post(f"/console/sop/{plan.pk}/archive/")
     assert wang.get(f"/console/sop/{plan.pk}/").status_code == 404
+
+
+def test_who_sees_less_of_the_staff_leaves_the_others_in_the_plan(company):
+    wang = company.client("admin")
+    plan = made(company, wang)
+    everybody = [company.staff["wang"].pk, company.staff["li"].pk]
+    form = {"name": "新客培育", "on": "added"}
+    wang.post(f"/console/sop/{plan.pk}/settings/", form | {"staff": everybody})
+    li = company.client("admin", "self", "li")
+    li.post(f"/console/sop/{plan.pk}/settings/", form | {"staff": company.staff["li"].pk})
+    assert sorted(plans.stored_draft(plan).trigger["staff"]) == sorted(everybody)
+
+
+def test_a_second_tap_on_remove_takes_no_other_step(company):
+    wang = company.client("admin")
+    plan = made(company, wang)
+    wang.post(f"/console/sop/{plan.pk}/steps/new/", STEP | {"title": "回访", "day": "3"})
+    wang.post(f"/console/sop/{plan.pk}/publish/")
+    first = enrol.newest(plan).steps.get(no=1)
+    assert wang.post(f"/console/sop/steps/{first.pk}/drop/").status_code == 302
+    assert wang.post(f"/console/sop/steps/{first.pk}/drop/").status_code == 404
+    assert [step.title for step in plans.stored_draft(plan).steps.all()] == ["回访"]
+    assert "/drop/" not in wang.get(f"/console/sop/{plan.pk}/").text  # what is published is changed in its draft
 
 
 @pytest.mark.parametrize(
@@ -172,6 +195,17 @@ def test_the_range_cuts_board_list_and_task(company):
     assert_strict(li.get(f"/console/tasks/{mine.pk}/"))
     assert li.get(f"/console/tasks/{other.pk}/").status_code == 404
     assert li.post(f"/console/tasks/staff/{company.staff['wang'].pk}/urge/").status_code == 404
+
+
+def test_who_sees_some_of_the_staff_does_not_stop_the_task_of_all(company):
+    now = timezone.now()
+    wide = Assignment.objects.create(title="全员", starts_at=now, ends_at=now + timedelta(days=1), state="running")
+    for name, staff in (("李雷", "li"), ("韩梅梅", "wang")):
+        give(company, name, staff, assignment=wide)
+    li = company.client("admin", "self", "li")
+    assert "数据范围以外" in li.post(f"/console/tasks/assignments/{wide.pk}/stop/", follow=True).text
+    assert wide.tasks.filter(state="open").count() == 2
+    assert "已停止" in company.client("admin").post(f"/console/tasks/assignments/{wide.pk}/stop/", follow=True).text
 
 
 def test_urging_is_one_press_and_three_a_day(company, in_acme):

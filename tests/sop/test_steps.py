@@ -73,6 +73,22 @@ def test_what_happened_meanwhile_is_seen_at_the_moment_of_sending(entered, clock
     assert (one.state, one.exit_reason, StepRun.objects.get().state) == ("exited", why, "cancelled")
 
 
+def test_and_it_is_asked_once_more_when_the_member_taps(entered, clock, in_acme):
+    company = entered()
+    clock(at(2, 9, 1))
+    let_fall_due(in_acme, at(2, 9, 2))
+    task = StaffTask.objects.get()
+    assert tasks.ask_to_send(task) == ""
+
+    version = enrol.newest(Enrolment.objects.get().plan)
+    version.exits = {"tags": [company.tags["重要客户"].pk]}
+    version.save()
+    FollowTag.objects.create(follow=company.follow("韩梅梅", "wang"), tag=company.tags["重要客户"])
+    assert "客户已有结束标签" in tasks.ask_to_send(task)
+    task.refresh_from_db()
+    assert (task.state, Enrolment.objects.get().exit_reason) == ("cancelled", "tag")
+
+
 def test_a_colleague_writes_when_the_friend_has_left(entered, clock, in_acme):
     company = entered(staff=("wang", "li"))
     Staff.objects.filter(userid="wang").update(left_at=at(1, 20), status=5)
