@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -15,17 +16,26 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from contacts.models import Follow, Stage, Tag, TimelineEntry
 from contacts.profile import change_fields, write_follow_up
+from contacts.remark import pair_of
 from contacts.stages import living_stages, move_to_stage
-from contacts.views import living_tags
+from contacts.views import OPEN_CALLS, living_tags
 from contacts.wording import add_way, story
 from members.models import Staff
 from sidebar.access import claimed_by, seller_required, to_sign_in, told_by
 from sidebar.card import card_of
-from tagging.marking import change_tags
+from tagging.marking import change_tags, why
+from tenants.current import current_tenant
 from tenants.models import OutgoingCall
 
 SHOWN = 15
-UNCHANGED: dict[str, Any] = {"toast": "", "noted": False, "coming": ()}
+ASKS = (1, 2, 4, 8, 15)
+"""After how many seconds the card asks again whether WeCom has the tags; then it says that it takes longer."""
+
+TURNS = [str(number) for number in range(len(ASKS) + 1)]
+MOST_ASKED = 20
+
+NO_CALLS: dict[str, Any] = {"coming": (), "wait": 0, "asked": "", "turn": 0, "longer": False, "refusals": ()}
+UNCHANGED: dict[str, Any] = {"toast": "", "noted": False, **NO_CALLS}
 """What a change says on the card. Named here too: a template looks everywhere for a name that is nowhere."""
 
 
@@ -81,12 +91,16 @@ def refused(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return render(request, "sidebar/_refused.html", {"messages": error.messages}, status=422)
 
 
-def again(staff: Staff, external_userid: str, **extra: Any) -> HttpResponse:
+def again(follow: Follow, **extra: Any) -> HttpResponse:
     """The card as it is now, with a word on what was done."""
-    found = card_of(staff.pk, external_userid)
+    return page_of(card_now(follow), **on_the_way(follow), **extra)
+
+
+def card_now(follow: Follow) -> dict[str, Any]:
+    found = card_of(follow.staff_id, follow.customer.external_userid)
     if found is None:
         raise Http404
-    return page_of(found, **extra)
+    return found
 
 
 @require_POST
@@ -99,42 +113,86 @@ def stage(request: HttpRequest, staff: Staff, external_userid: str) -> HttpRespo
         move_to_stage([follow.customer_id], found, **told_by(staff))
     except ValidationError as error:
         return refused(request, error)
-    return again(staff, external_userid, toast=_("阶段已更新"))
+    return again(follow, toast=_("阶段已更新"))
 
 
 @require_http_methods(["GET", "POST"])
 @seller_required
 def tags(request: HttpRequest, staff: Staff, external_userid: str) -> HttpResponse:
-    """GET: all tags to pick from. POST `add` or `remove`, the id of one tag: asked of WeCom at once."""
+    """GET: all tags to pick from; with `asked`, what became of these calls. POST `add` or `remove`, the id of one tag:
+    asked of WeCom at once."""
     follow = own_follow(staff, external_userid)
+    if request.method == "GET" and "asked" in request.GET:
+        return tags_now(follow, numbers_of(request.GET["asked"]), request.GET.get("turn", ""))
     if request.method == "GET":
         own = set(follow.tag_links.values_list("tag_id", flat=True))
         return render(
             request, "sidebar/tags.html", {"tags": living_tags(), "own": own, "external_userid": external_userid}
         )
     add, remove = (chosen(request.POST.get(name, "")) for name in ("add", "remove"))
+    if not add and not remove:
+        return refused(request, ValidationError(_("这个标签已被删除，请重新选择")))
     try:
         call = change_tags(follow, add=add, remove=remove, key=request.POST.get("key", "")[:64], **told_by(staff))
     except ValidationError as error:
         return refused(request, error)
-    return again(staff, external_userid, **waiting(call, add, remove))
+    return again(follow, **told_of(call, add, remove))
 
 
 def chosen(pk: str) -> list[Tag]:
     return list(living_tags().filter(pk=int(pk))) if pk.isdecimal() and len(pk) < 19 else []
 
 
-def waiting(call: OutgoingCall, add: list[Tag], remove: list[Tag]) -> dict[str, Any]:
-    """What was asked of WeCom shows at once, marked as on its way; it can be taken back by the opposite."""
-    undo = {"name": "remove" if add else "add", "tag": (add or remove)[0]} if add or remove else None
+def told_of(call: OutgoingCall, add: list[Tag], remove: list[Tag]) -> dict[str, Any]:
+    """What was asked of WeCom can be taken back by the opposite."""
+    undo = {"name": "remove" if add else "add", "tag": (add or remove)[0]}
     words = _("已添加标签“%(name)s”") if add else _("已移除标签“%(name)s”")
+    return {"toast": words % {"name": (add or remove)[0].name}, "undo": undo, "undo_key": f"undo-{call.pk}"}
+
+
+def on_the_way(follow: Follow, turn: int = 0) -> dict[str, Any]:
+    """What WeCom has not confirmed yet shows at once, marked as on its way; the card asks again by itself."""
+    calls = OutgoingCall.objects.filter(tenant=current_tenant(), subject=pair_of(follow), state__in=OPEN_CALLS)
+    open_calls = list(calls.filter(purpose="mark_tag").order_by("pk"))
+    if not open_calls:
+        return {}
+    changes: dict[int, bool] = {}
+    for call in open_calls:  # the last word on a tag counts
+        changes |= dict.fromkeys(call.context["add"], True) | dict.fromkeys(call.context["remove"], False)
+    tags = Tag.objects.filter(pk__in=[pk for pk, there in changes.items() if there], deleted_at=None)
     return {
-        "toast": words % {"name": (add or remove)[0].name},
-        "undo": undo,
-        "coming": [{"id": tag.pk, "name": tag.name} for tag in add],
-        "going": [tag.pk for tag in remove],
-        "undo_key": f"undo-{call.pk}",
+        "coming": [{"id": tag.pk, "name": tag.name} for tag in tags.exclude(links__follow=follow).order_by("pk")],
+        "going": [pk for pk, there in changes.items() if not there],
+        "asked": "-".join(str(call.pk) for call in open_calls[-MOST_ASKED:]),
+        "turn": turn + 1,
+        "wait": ASKS[turn] if turn < len(ASKS) else 0,
+        "longer": turn >= len(ASKS),
     }
+
+
+def tags_now(follow: Follow, asked: list[int], turn: str) -> HttpResponse:
+    """The tags alone, so that a note being typed stays: with words for each change that WeCom refused."""
+    calls = OutgoingCall.objects.filter(tenant=current_tenant(), subject=pair_of(follow), purpose="mark_tag")
+    ended = calls.filter(pk__in=asked).exclude(state__in=[*OPEN_CALLS, OutgoingCall.State.OK]).order_by("pk")
+    way = on_the_way(follow, int(turn) if turn in TURNS else len(ASKS))
+    found = shown(card_now(follow), way.pop("going", ()))
+    here = reverse("sidebar:card", args=[follow.customer.external_userid])
+    context = {**found, **way, "here": here, "refusals": [refusal(call) for call in ended]}
+    return HttpResponse(render_to_string("sidebar/_tags.html", context))
+
+
+def refusal(call: OutgoingCall) -> str:
+    tags = Tag.objects.in_bulk([*call.context["add"], *call.context["remove"]])
+    values = {"names": _("、").join(tag.name for tag in tags.values()), "why": why(call)}
+    if call.state == OutgoingCall.State.IGNORED:
+        return _("标签“%(names)s”没有更改：管理员没有继续提交。") % values
+    if call.context["add"]:
+        return _("标签“%(names)s”没有添加成功：%(why)s") % values
+    return _("标签“%(names)s”没有移除成功：%(why)s") % values
+
+
+def numbers_of(given: str) -> list[int]:
+    return [int(one) for one in given.split("-")[:MOST_ASKED] if one.isdecimal() and len(one) < 19]
 
 
 @require_POST
@@ -160,7 +218,7 @@ def note(request: HttpRequest, staff: Staff, external_userid: str) -> HttpRespon
         )
     except ValidationError as error:
         return refused(request, error)
-    return again(staff, external_userid, toast=_("跟进已保存"), noted=True)
+    return again(follow, toast=_("跟进已保存"), noted=True)
 
 
 @require_POST
@@ -172,7 +230,7 @@ def fields(request: HttpRequest, staff: Staff, external_userid: str) -> HttpResp
         change_fields(follow.customer, values, **told_by(staff))
     except ValidationError as error:
         return refused(request, error)
-    return again(staff, external_userid, toast=_("资料已保存"))
+    return again(follow, toast=_("资料已保存"))
 
 
 @require_GET

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models.functions import Greatest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -52,9 +53,11 @@ def mine(staff: Staff, pk: int) -> StaffTask:
 @require_GET
 @seller_required
 def parts(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
-    """The parts of the task that did not go out yet."""
+    """The parts of the task that did not go out yet, while somebody is still to get them."""
     task = mine(staff, pk)
     left = [part for part in messages.parts_of(task.content) if part not in task.sent]
+    if left and (why := tasks.ask_to_send(task)):
+        return JsonResponse({"code": "task", "message": why}, status=409)
     content: dict[str, Any] = {
         "text": task.content.get("text", "") if "text" in left else "",
         "materials": [pk for pk in task.content.get("materials", []) if f"m{pk}" in left],
@@ -71,7 +74,7 @@ def skip(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
         tasks.skip(task, request.POST.get("reason", ""), by=str(staff))
     except ValidationError as error:
         return refused(request, error)
-    return render(request, "sidebar/_settled.html", {"task": task, "words": _("已跳过")})
+    return settled(request, staff, task, _("已跳过"))
 
 
 @require_POST
@@ -83,7 +86,13 @@ def done(request: HttpRequest, staff: Staff, pk: int) -> HttpResponse:
         tasks.tick(task, by=str(staff))
     except ValidationError as error:
         return refused(request, error)
-    return render(request, "sidebar/_settled.html", {"task": task, "words": _("已完成")})
+    return settled(request, staff, task, _("已完成"))
+
+
+def settled(request: HttpRequest, staff: Staff, task: StaffTask, words: str) -> HttpResponse:
+    """In the task's place, with how many are left for its customer."""
+    left = tasks.open_tasks(staff, task.customer).count()
+    return render(request, "sidebar/_settled.html", {"task": task, "words": words, "left": left})
 
 
 @require_GET
@@ -96,14 +105,18 @@ def today(request: HttpRequest, staff: Staff) -> HttpResponse:
     now = timezone.now()
     follow_ups = FollowUp.objects.filter(staff=staff, next_done_at=None, next_at__lt=now + timedelta(days=1))
     customers = Customer.objects.filter(follows__staff=staff, follows__ended_at=None).select_related("facts", "stage")
-    recent = customers.order_by(F("facts__last_message_at").desc(nulls_last=True), "-last_added_at", "-id")[:20]
+    latest = Greatest("facts__last_message_at", "facts__last_opened_at")
+    recent = customers.annotate(last_at=latest).order_by(F("last_at").desc(nulls_last=True), "-last_added_at", "-id")
+    rows = tasks.open_tasks(staff)
+    shown = with_previews(staff, rows)
     context = {
         "staff": staff,
         "leads": leads(staff),
-        "tasks": with_previews(staff, tasks.open_tasks(staff)),
+        "tasks": shown,
+        "number": len(shown) if len(shown) < SHOWN else rows.count(),
         "lost": list(lost_by(staff)),
         "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),
-        "customers": list(recent),
+        "customers": list(recent[:20]),
         "now": now,
     }
     return render(request, "sidebar/today.html", context)

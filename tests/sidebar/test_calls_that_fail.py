@@ -122,6 +122,14 @@ def test_a_call_that_fails_while_the_sidebar_opens(pane: Pane, follow: Follow) -
             page.get_by_role("button", name="重试").click()
             expect(page.get_by_role("heading", name=follow.customer.name)).to_be_visible()
 
+    page.reload()
+    page.route("**/sidebar/content/**", lambda route: route.abort())
+    page.get_by_role("button", name="内容", exact=True).click()
+    told(pane, "#panel", "连接不上服务器", "panel")
+    page.unroute("**/sidebar/content/**")
+    page.get_by_role("button", name="重试").click()
+    expect(page.get_by_role("button", name="发送 报价说明")).to_be_visible()
+
     pane.fails("agentConfig", "fail")  # the way on needs none of it
     page.reload()
     page.get_by_role("link", name="看我的今日任务和客户").click()

@@ -1,5 +1,7 @@
 """The customer's card in the sidebar: one statement, the member's own customers, and what two or three taps change."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from contacts.models import CustomField, Follow, FollowUp, Stage, Tag, TimelineE
 from contacts.profile import change_fields
 from contacts.stages import move_to_stage
 from members.models import Staff
+from sidebar import customer_views
 from tenants import outbox
 from tenants.models import OutgoingCall
 from tests.pages import assert_strict, faults_of
@@ -73,8 +76,12 @@ def test_a_tag_in_one_tap_reaches_wecom_and_can_be_taken_back(seller: Seller, sa
     answer = seller.client.post(seller.url("tags/"), {"add": tag.pk})
     assert f"已添加标签“{tag.name}”" in text_of(answer)
     assert "chip-coming" in text_of(answer)
+    assert "chip-coming" in text_of(seller.client.get(asked_by(answer)))  # the card asks, and WeCom has not said it yet
     outbox.deliver_due(urgent=False)
     assert seller.follow.tag_links.filter(tag=tag).exists()
+    confirmed = text_of(seller.client.get(asked_by(answer)))
+    assert f'<span class="chip">{tag.name}</span>' in confirmed
+    assert "chip-coming" not in confirmed and "hx-trigger" not in confirmed
     entry = TimelineEntry.objects.filter(customer=seller.customer, kind="tags_changed").latest("pk")
     assert (entry.source, entry.actor) == ("sidebar", str(seller.staff))
 
@@ -84,6 +91,33 @@ def test_a_tag_in_one_tap_reaches_wecom_and_can_be_taken_back(seller: Seller, sa
     assert OutgoingCall.objects.filter(idem_key="mark_tag:undo-1").count() == 1
     outbox.deliver_due(urgent=False)
     assert not seller.follow.tag_links.filter(tag=tag).exists()
+
+
+def asked_by(answer: Any) -> str:
+    """Where a card that waits for WeCom asks again by itself."""
+    found = re.search(r'hx-get="([^"]+asked=[^"]+)"', text_of(answer))
+    assert found is not None
+    return unescape(found[1])
+
+
+def test_a_tag_that_wecom_refuses_is_taken_off_the_card_in_words(seller: Seller, sandbox: Sandbox) -> None:
+    tag = Tag.objects.filter(deleted_at=None).exclude(pk__in=seller.follow.tag_links.values("tag")).first()
+    sandbox.fault("errcode", "externalcontact/mark_tag", errcode=84061, times=1)
+    answer = seller.client.post(seller.url("tags/"), {"add": tag.pk})
+    outbox.deliver_due(urgent=False)
+    told = text_of(seller.client.get(asked_by(answer)))
+    assert f"标签“{tag.name}”没有添加成功" in told and "84061" in told
+    assert "chip-coming" not in told
+
+
+def test_a_tag_of_which_wecom_says_nothing_is_asked_for_a_few_times(seller: Seller) -> None:
+    tag = Tag.objects.filter(deleted_at=None).exclude(pk__in=seller.follow.tag_links.values("tag")).first()
+    answer = seller.client.post(seller.url("tags/"), {"add": tag.pk})
+    for _turn in customer_views.ASKS:
+        answer = seller.client.get(asked_by(answer))
+    assert "企业微信还没有确认标签" in text_of(answer)
+    assert "chip-coming" in text_of(answer) and "hx-trigger" not in text_of(answer)
+    assert "chip-coming" in text_of(seller.client.post(seller.url("stage/"), {"stage": ""}))  # other news hide it not
 
 
 def test_the_stage_is_one_tap(seller: Seller) -> None:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import time
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db.models import QuerySet
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -109,6 +111,11 @@ def task_of(acme: Tenant, follow: Follow) -> StaffTask:
     return found[0]
 
 
+def exists(acme: Tenant, rows: QuerySet[Any]) -> bool:
+    with acme:
+        return rows.exists()
+
+
 @pytest.fixture
 def by_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the hour of the test, nobody sleeps."""
@@ -182,6 +189,22 @@ def test_a_draft_survives_the_pane(at_work: Tenant, sandbox: Sandbox, wecom: Pag
     expect(pane.get_by_label("搜索标签")).to_have_count(0)
     pane.get_by_role("button", name="保存").click()
     expect(pane.locator(".note")).to_have_text("周五看样品")
+    pane.get_by_role("button", name="写跟进").click()
+    pane.get_by_label("跟进内容").fill("下周再约")
+    pane.get_by_text("动态", exact=True).click()  # a part of the card that comes meanwhile takes no words away
+    expect(pane.locator(".fold")).to_contain_text("周五看样品")
+    expect(pane.get_by_label("跟进内容")).to_have_value("下周再约")
+
+    with at_work:
+        tag = Tag.objects.filter(deleted_at=None).exclude(links__follow=follow).first()
+        links = follow.tag_links.filter(tag=tag)
+    pane.get_by_role("button", name="添加标签").click()
+    pane.locator(".sheet").get_by_role("button", name=tag.name, exact=True).click()
+    expect(pane.locator(".chip-coming", has_text=tag.name)).to_be_visible()
+    work_until(at_work, lambda: exists(at_work, links))
+    expect(pane.locator(".chip-coming")).to_have_count(0)  # by itself
+    expect(pane.locator("#tags .chip", has_text=tag.name)).to_be_visible()
+    expect(pane.get_by_label("跟进内容")).to_have_value("下周再约")
     with at_work:
         assert Customer.objects.get(pk=follow.customer_id).follow_ups.count() == 1
 

@@ -78,6 +78,28 @@ def test_a_task_is_done_by_sending_all_of_it_and_not_by_a_tick(seller: Seller) -
     assert (task.state, task.proof) == ("done", "sidebar")
 
 
+def test_what_is_not_wanted_any_more_is_not_sent(seller: Seller) -> None:
+    """A phone and a computer show the same task; elsewhere it was stopped, or done by a mass message."""
+    for settle in ("cancelled", "done"):
+        task = task_of(seller, content={"text": "您好"})
+        StaffTask.objects.filter(pk=task.pk).update(state=settle)
+        answer = seller.client.get(f"/sidebar/tasks/{task.pk}/parts/", to(seller))
+        assert answer.status_code == 409
+        assert "不用再发送" in answer.json()["message"]
+
+
+def test_what_was_deleted_after_the_rest_went_out_keeps_no_task_open(seller: Seller) -> None:
+    link = Material.objects.create(kind="link", title="新品页", body={"url": "https://shop.example.com/"})
+    task = task_of(seller, content={"text": "您好", "materials": [link.pk]})
+    fields = {"key": "tap-the-text", "of": "task", "pk": task.pk, "part": "text", **to(seller)}
+    assert not seller.client.post("/sidebar/sent/", fields).json()["done"]
+    Material.objects.update(archived_at=timezone.now())
+    assert "完成</button>" in seller.client.get("/sidebar/tasks/", to(seller)).content.decode()
+    assert seller.client.post(f"/sidebar/tasks/{task.pk}/done/").status_code == 200
+    task.refresh_from_db()
+    assert (task.state, task.proof) == ("done", "sidebar")
+
+
 def test_a_report_that_broke_off_in_the_middle_settles_the_task_when_it_is_told_again(seller: Seller) -> None:
     task = task_of(seller, content={"text": "您好"})
     fields = {"key": "tap-broken-off", "of": "task", "pk": task.pk, "part": "text", **to(seller)}

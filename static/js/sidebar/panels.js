@@ -18,7 +18,7 @@ function openTab(name) {
   let url = tab.dataset.url.replace("{id}", encodeURIComponent(place.customer || place.chat));
   if (name === "tasks") url += `?to=${encodeURIComponent(place.customer)}`;
   tabs.querySelectorAll("[data-tab]").forEach((one) => one.toggleAttribute("aria-current", one === tab));
-  htmx.ajax("GET", url, { target: "#panel", swap: "innerHTML" });
+  htmx.ajax("GET", url, { target: "#panel", swap: "innerHTML" }).catch(() => null); // told below
 }
 
 function countTasks(left) {
@@ -112,13 +112,17 @@ function undoButton(told) {
   button.addEventListener("click", () => {
     const values = { [told.dataset.undo]: told.dataset.undoTag, key: told.dataset.undoKey };
     const url = tabs.querySelector("[data-tab=customer]").dataset.url.replace("{id}", encodeURIComponent(place.customer));
-    htmx.ajax("POST", `${url}tags/`, { target: "#panel", values });
+    htmx.ajax("POST", `${url}tags/`, { target: "#panel", values }).catch(() => null);
   });
   return button;
 }
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "sheet") return closeWriter(); // both stand at the foot of the pane; the draft stays
+  const settled = panel.querySelector("[data-left]");
+  if (settled) countTasks(Number(settled.dataset.left));
+  settled?.removeAttribute("data-left");
+  if (event.detail.target !== panel) return; // a part of the card: the note that is being typed stays as it is
   const told = panel.querySelector("[data-toast]");
   if (told) {
     toast(told.dataset.toast, told.dataset.undo ? undoButton(told) : null);
@@ -130,12 +134,30 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   if (form) restoreDraft(form);
 });
 
+// A whole page, as for what is no longer there, has no place in a panel.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (!/^\s*<!doctype/i.test(event.detail.xhr.responseText)) return;
+  event.detail.shouldSwap = false;
+  event.detail.isError = true;
+});
+
 document.body.addEventListener("htmx:responseError", (event) => {
   const part = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   const refused = part.querySelector("[data-refused]");
-  toast(refused ? refused.dataset.refused : words.network[0]);
+  if (refused) return toast(refused.dataset.refused);
+  notAnswered(event, event.detail.xhr.status === 404 ? "gone" : "network");
 });
 
-document.body.addEventListener("htmx:sendError", () => toast(`${words.network[0]}。${words.network[1]}`));
+for (const silence of ["htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(silence, (event) => notAnswered(event, "network"));
+}
+
+// A panel that does not come is told in its place; where something was asked of one that is there, it stays.
+function notAnswered(event, step) {
+  const { target, requestConfig, xhr } = event.detail;
+  if (target !== panel || requestConfig.verb !== "get") return toast(words[step].join("。"));
+  const tab = tabs.querySelector("[aria-current]");
+  showTrouble({ step, call: "panel", detail: `${xhr.status} ${requestConfig.path}` }, () => openTab(tab.dataset.tab));
+}
 
 addEventListener("DOMContentLoaded", start);

@@ -6,7 +6,8 @@ async function partsOf(button) {
   const response = await fetch(`${button.dataset.send}?${query}`, { headers: { Accept: "application/json" } });
   const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.reload();
-  if (!response.ok) throw { step: answer.message ? "refused" : "network", detail: answer.message || String(response.status) };
+  const lost = response.status === 404 ? "gone" : "network";
+  if (!response.ok) throw { step: answer.message ? "refused" : lost, detail: answer.message || String(response.status) };
   return answer.parts;
 }
 
