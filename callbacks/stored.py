@@ -102,22 +102,23 @@ def _opened(row: Row, crypto: CallbackCrypto) -> Event:
 
 
 class Unopened:
-    """Rows whose events are read when they are asked for, or before that by another thread.
+    """Rows whose events are read when they are asked for, or before that by another thread. Their keys are fetched at
+    once: another thread has another connection, or none.
 
     The best moment for it is a commit: Postgres checks its keys, and the worker has nothing to do."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
+        self._keys = _keys_of(rows)
         self._ahead: Future[list[Event | Exception]] | None = None
 
     def begin(self) -> None:
-        """The keys are fetched here: another thread has another connection, or none."""
-        if self.rows and self._ahead is None:
-            self._ahead = _other_thread(os.getpid()).submit(_read, self.rows, _keys_of(self.rows))
+        if self._ahead is None:
+            self._ahead = _other_thread(os.getpid()).submit(_read, self.rows, self._keys)
 
     def events(self) -> list[Event | Exception]:
         """One for each row, or why it cannot be read."""
-        return self._ahead.result() if self._ahead else _read(self.rows, _keys_of(self.rows))
+        return self._ahead.result() if self._ahead else _read(self.rows, self._keys)
 
 
 @cache
