@@ -147,6 +147,7 @@ async def run(chosen: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     side = [asyncio.create_task(announce(world, chosen.host, chosen.port))]
+    side.append(asyncio.create_task(world.vendors.keep()))
     if store is not None:
         side.append(asyncio.create_task(store.keep(world)))
     finance_port = chosen.port + 1 if chosen.finance_port is None else chosen.finance_port

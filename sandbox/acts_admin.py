@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox import contact_ways, conversations, mass
+from sandbox import acts_staff_tags, contact_ways, conversations, mass
 from sandbox.acts import CannotAct, Scene, act
 from sandbox.objects import Department, Staff, Tag, TagGroup
 
@@ -192,6 +192,7 @@ def rename(scene: Scene, staff: Staff, userid: str) -> None:
     corp.touch("staff", old.lower())
     for one in corp.staff.values():
         one.direct_leader = [userid if name == old else name for name in one.direct_leader]
+    acts_staff_tags.rename(corp, old, userid)
     staff.userid = userid
     corp.staff[userid.lower()] = staff
     book = corp.books.pop(old.lower(), [])
@@ -224,6 +225,7 @@ def staff_leaves(scene: Scene) -> dict[str, Any]:
     corp.left[key] = staff
     corp.touch("staff", key)
     corp.touch("left", key)
+    acts_staff_tags.forget_member(corp, staff.userid)
     for group in corp.groups.values():
         if group.owner == staff.userid and not group.dismissed:
             group.status = 1
@@ -271,6 +273,7 @@ def department_delete(scene: Scene) -> dict[str, Any]:
     if any(number in staff.departments for staff in corp.staff.values()) or len(corp.subtree([number])) > 1:
         raise CannotAct("部门内还有成员或下级部门")
     del corp.departments[number]
+    acts_staff_tags.forget_department(corp, number)
     corp.touch("department", str(number))
     scene.world.sender.contact_event(corp, "delete_party", Id=number)
     return {}

@@ -16,13 +16,15 @@ from sandbox.campaigns import Campaigns
 from sandbox.client import Client
 from sandbox.control import Control
 from sandbox.gateway import Gateway
+from sandbox.installs import Installs
 from sandbox.looks import Looks
+from sandbox.suite_control import SuiteControl
 from sandbox.windows import Window
 from sandbox.world import World
 
 PAGE = Path(__file__).with_name("page")
 CHAT = Path(__file__).with_name("chat")
-OURS = ("/chat", "/_sandbox/", "/connect/", "/wwlogin/", "/wwopen/")  # even under an app's name
+OURS = ("/chat", "/_sandbox/", "/connect/", "/wwlogin/", "/wwopen/", "/3rdapp/")  # even under an app's name
 
 
 def build(world: World) -> ASGIApp:
@@ -31,7 +33,8 @@ def build(world: World) -> ASGIApp:
     chat = Mount("/chat", StaticFiles(directory=CHAT, html=True))
     archive = ArchiveControl(control, Archivist(world))
     parts = (control, Looks(control), Campaigns(control), Authorize(world), Bridge(control), Client(control), archive)
-    routes: list[Route | Mount] = [route for part in parts for route in part.routes()]
+    vendors = (SuiteControl(control), Installs(world))
+    routes: list[Route | Mount] = [route for part in (*parts, *vendors) for route in part.routes()]
     routes += [chat, Mount("/", page)]
     lab = Starlette(routes=routes)
     gateway = Gateway(world)

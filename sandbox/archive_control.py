@@ -54,8 +54,8 @@ class Archivist:
         head: events.Fields = {"ToUserName": corp.corp_id, "FromUserName": "sys", "CreateTime": int(time.time())}
         told = head | {"MsgType": "event", "AgentID": SYSTEM_AGENT, "Event": "msgaudit_notify"}
         for receiver in corp.receivers.values():
-            if receiver.events and "msgaudit_notify" not in receiver.events:
-                continue
+            if receiver.corp_as or (receiver.events and "msgaudit_notify" not in receiver.events):
+                continue  # no vendor hears of it
             text = events.to_json(told) if receiver.json else events.to_xml(told)
             try:
                 self.world.sender.submit(corp, receiver, "msgaudit_notify", "", text)

@@ -89,11 +89,8 @@ class Authorize:
     def asked(self, request: Request) -> tuple[Corp, App | None]:
         """The corp and the app of the request; the redirect's domain must be one the app trusts."""
         query = request.query_params
-        corp = self.world.corps.get(query.get("appid", ""))
-        if corp is None:
-            raise Unfit("参数错误", "appid 参数错误")
-        apps = [app for app in corp.apps.values() if app.kind == "app"]
-        agent = query.get("agentid", "")
+        corp, apps = self.of_suite(request) or self.of_corp(request)
+        agent = "" if apps and apps[0].third_party else query.get("agentid", "")
         if agent:
             apps = [app for app in apps if str(app.agent_id) == agent]
             if not apps:
@@ -109,6 +106,26 @@ class Authorize:
                 f"错误码 50001：{place} 不是该应用的可信域名，请在管理后台「网页授权及 JS-SDK」中设置",
             )
         return corp, trusting[0]
+
+    def of_corp(self, request: Request) -> tuple[Corp, list[App]]:
+        """A corp by its id, or by the one a vendor knows it by: for self-built and 代开发 apps."""
+        corp, provider = self.world.known_as(request.query_params.get("appid", ""))
+        if corp is None:
+            raise Unfit("参数错误", "appid 参数错误")
+        apps = [app for app in corp.apps.values() if app.kind == "app" and not app.third_party]
+        return corp, [app for app in apps if self.world.provider_of(app) == provider]
+
+    def of_suite(self, request: Request) -> tuple[Corp, list[App]] | None:
+        """A 第三方 app by its suite id: the corp is that of the person, here of the browser's or the first there is."""
+        suite = self.world.vendors.suites.get(request.query_params.get("appid", ""))
+        if suite is None or not suite.third_party:
+            return None
+        visitor = visitor_of(request.cookies)
+        asked = request.query_params.get("sandbox_corp", "") or (visitor.corp_id if visitor is not None else "")
+        corp = self.world.corps.get(asked if asked in suite.authorised else next(iter(suite.authorised), ""))
+        if corp is None:
+            raise Unfit("参数错误", "还没有企业安装此应用")
+        return corp, [corp.apps[suite.app_key]]
 
     def real_place(self, netloc: str, request: Request, corp: Corp) -> str:
         """Inside the client's window pages keep their own name under the sandbox's port: the real one is meant."""

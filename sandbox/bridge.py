@@ -16,6 +16,7 @@ from sandbox.corp import Corp
 from sandbox.jsapi import HARMLESS, JS_APIS, JsCall
 from sandbox.objects import App
 from sandbox.pages import FAILURES, LATE, JsFail, Page
+from sandbox.suites import open_corpid
 from sandbox.tickets import OF_CORP, BadSignature
 
 CONFIG_CALLS = ("preVerifyJSAPI", "agentConfig")
@@ -99,9 +100,11 @@ class Bridge:
         agent = name == "agentConfig"
         mark = "" if agent else "verify"
         signed = {key: str(params.get(named(mark, key)) or "") for key in ("timestamp", "nonceStr", "signature")}
-        if str(params.get("corpid" if agent else "appId")) != corp.corp_id:
-            raise JsFail("wrong_corp")
         app = self.asked_app(page, corp, str(params.get("agentid") or ""), agent)
+        vendor = self.world.provider_of(app)
+        known_as = open_corpid(vendor, corp.corp_id) if vendor else corp.corp_id
+        if str(params.get("corpid" if agent else "appId")) != known_as:
+            raise JsFail("wrong_corp")
         netloc = urlsplit(url).netloc
         place = self.world.windows.place_of(netloc, corp.corp_id) or netloc
         if app.trusted_domains is not None and place not in app.trusted_domains:
@@ -141,7 +144,10 @@ class Bridge:
             raise JsFail("no_permission")
         if found.entries and page.visitor.entry not in found.entries:
             raise JsFail("no_context" if name.startswith("getCur") else "no_permission")
-        return found.handler(JsCall(self.world, corp, app, staff, page.visitor, params, choice))
+        ids = self.world.vendors.ids(corp, app)
+        params = ids.inward(params) if ids else params
+        answer = found.handler(JsCall(self.world, corp, app, staff, page.visitor, params, choice))
+        return ids.outward(answer) if ids else answer
 
 
 def named(mark: str, key: str) -> str:

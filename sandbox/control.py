@@ -207,7 +207,7 @@ class Control:
         report = (
             {"ok": True, "problem": "not checked"}
             if wish.get("check") is False
-            else await self.world.sender.verify(corp, receiver)
+            else await self.world.sender.verify(corp.corp_id, receiver)
         )
         if report["ok"] or wish.get("force"):
             corp.receivers[receiver.id] = receiver
@@ -220,7 +220,8 @@ class Control:
     async def drop_callbacks(self, request: Request) -> Any:
         corp = self.path_corp(request)
         wanted = request.query_params.get("id")
-        for key in [wanted] if wanted else list(corp.receivers):
+        own = [key for key, receiver in corp.receivers.items() if not receiver.corp_as]
+        for key in [wanted] if wanted else own:
             corp.receivers.pop(key, None)
         corp.touch("corp", corp.corp_id)
         return {"receivers": list(corp.receivers)}
@@ -239,11 +240,13 @@ class Control:
     async def raw_event(self, request: Request) -> Any:
         """Sends a plaintext as it is given, sealed, to the receivers of the corp: broken, foreign or new events."""
         wish = await body_of(request)
-        corp = self.wished_corp(wish)
+        suite = self.world.vendors.suites.get(str(wish.get("corp_id")))
+        source = suite or self.wished_corp(wish)
         text = str(wish["plaintext"]).encode()
         sent = [
-            self.world.sender.submit(corp, receiver, str(wish.get("name", "raw")), "", text).id
-            for receiver in corp.receivers.values()
+            self.world.sender.submit(source, receiver, str(wish.get("name", "raw")), "", text).id
+            for receiver in source.receivers.values()
+            if suite is not None or not receiver.suite_id
             for _ in range(int(wish.get("copies") or 1))
         ]
         return {"deliveries": sent}
@@ -293,17 +296,18 @@ class Control:
     async def wait(self, request: Request) -> Any:
         """Answers when no callback of the corp is on its way any more, or time is up."""
         wish = await body_of(request)
-        corp = self.wished_corp(wish)
+        key = str(wish.get("corp_id") or "")
+        if key not in self.world.vendors.suites:
+            key = self.wished_corp(wish).corp_id
         end = time.time() + float(wish.get("timeout") or 30)
-        while self.world.sender.pending(corp.corp_id) and time.time() < end:  # noqa: ASYNC110 - many things may end it
+        while self.world.sender.pending(key) and time.time() < end:  # noqa: ASYNC110 - many things may end it
             await asyncio.sleep(0.02)
-        return {
-            "pending": self.world.sender.pending(corp.corp_id),
-            "counts": dict(self.world.sender.counts[corp.corp_id]),
-        }
+        return {"pending": self.world.sender.pending(key), "counts": dict(self.world.sender.counts[key])}
 
     async def expire_tokens(self, request: Request) -> Any:
         wish = await body_of(request)
+        if wish.get("suite_id"):
+            return {"expired": self.world.vendors.expire_tokens(str(wish["suite_id"]), int(wish.get("code") or 42009))}
         code = int(wish.get("code") or 42001)
         return {"expired": self.world.expire_tokens(str(wish.get("corp_id") or ""), str(wish.get("app") or ""), code)}
 

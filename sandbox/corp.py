@@ -27,6 +27,7 @@ from sandbox.objects import (
     Limits,
     Receiver,
     Staff,
+    StaffTag,
     Tag,
     TagGroup,
     Welcome,
@@ -56,6 +57,7 @@ class Corp:
         self.departments: dict[int, Department] = {}
         self.staff: dict[str, Staff] = {}  # by lower-cased userid: WeCom compares userids so
         self.left: dict[str, Staff] = {}
+        self.staff_tags: dict[int, StaffTag] = {}
         self.customers: dict[str, Customer] = {}
         self.books: dict[str, list[Follow]] = {}  # by lower-cased userid, in order of seq
         self.groups: dict[str, GroupChat] = {}

@@ -8,18 +8,34 @@ import random
 import secrets
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from sandbox import events
 from sandbox.corp import Corp
 from sandbox.crypto import Seal
 from sandbox.http import Answer, Client
-from sandbox.objects import App, Follow, GroupChat, Receiver
+from sandbox.objects import App, Delivery, Follow, GroupChat, Receiver
+from sandbox.suites import WORD
+from sandbox.vendor_ids import VendorIds
 
 RING = 20_000
 SHUFFLE_SECONDS = 0.3
+
+
+class Source(Protocol):
+    """Who has something to tell: a corp, or a suite about its tickets and authorisations."""
+
+    @property
+    def corp_id(self) -> str: ...
+    @property
+    def receivers(self) -> Mapping[str, Receiver]: ...
+    @property
+    def delivery(self) -> Delivery: ...
+    @property
+    def apps(self) -> Mapping[str, App]: ...
 
 
 @dataclass(slots=True)
@@ -37,6 +53,7 @@ class Message:
     state: str = "waiting"  # waiting | delivered | failed | dropped
     attempts: list[dict[str, Any]] = field(default_factory=list)
     sends: int = 0
+    within: float = 0.0  # seconds to answer in, where they are fewer than for other callbacks
 
 
 class Sender:
@@ -76,12 +93,11 @@ class Sender:
         """What a member does with an app: only that app hears of it."""
         body = events.event(corp.corp_id, int(time.time()), name, "", **fields) | {"FromUserName": userid}
         for receiver in corp.receivers.values():
-            if receiver.app_key != app.key or (receiver.events and name not in receiver.events):
+            if receiver.app_key != app.key or (receiver.events and name not in receiver.events) or receiver.suite_id:
                 continue
             self.counts[corp.corp_id]["events"] += 1
             for _ in range(max(1, corp.delivery.duplicate)):
-                plaintext = events.to_json(body) if receiver.json else events.to_xml(body)
-                self.submit(corp, receiver, name, "", plaintext)
+                self.submit(corp, receiver, name, "", told(corp, receiver, body))
 
     def post(self, corp: Corp, fields: events.Fields, by: App | None, userid: str = "") -> None:
         """Hands an event to every receiver that should know: not to the app whose own call caused it."""
@@ -92,7 +108,7 @@ class Sender:
                 continue
             if userid and not self.concerns(corp, receiver, userid):
                 continue
-            plaintext = events.to_json(fields) if receiver.json else events.to_xml(fields)
+            plaintext = told(corp, receiver, fields)
             self.counts[corp.corp_id]["events"] += 1
             for _ in range(max(1, corp.delivery.duplicate)):
                 self.submit(corp, receiver, fields["Event"], fields.get("ChangeType", ""), plaintext)
@@ -107,9 +123,12 @@ class Sender:
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
-    def submit(self, corp: Corp, receiver: Receiver, name: str, change_type: str, plaintext: bytes) -> Message:
+    def submit(
+        self, corp: Source, receiver: Receiver, name: str, change_type: str, plaintext: bytes, within: float = 0.0
+    ) -> Message:
         text = plaintext.decode("utf-8", "replace")
         message = Message(next(self.ids), corp.corp_id, receiver.id, receiver.url, name, change_type, text, time.time())
+        message.within = within
         self.ring.append(message)
         if random.random() < corp.delivery.drop:
             message.state = "dropped"
@@ -121,7 +140,7 @@ class Sender:
             self.release(corp, [message])
         return message
 
-    def hold(self, corp: Corp, message: Message) -> None:
+    def hold(self, corp: Source, message: Message) -> None:
         """Keeps events until the window is full (or a moment has passed), then lets them go in any order."""
         held = self.held[corp.corp_id]
         held.append(message)
@@ -130,19 +149,19 @@ class Sender:
         elif len(held) == 1:
             asyncio.get_running_loop().call_later(SHUFFLE_SECONDS, self.let_go, corp)
 
-    def let_go(self, corp: Corp) -> None:
+    def let_go(self, corp: Source) -> None:
         held = self.held.pop(corp.corp_id, [])
         random.shuffle(held)
         self.release(corp, held)
 
-    def release(self, corp: Corp, messages: list[Message]) -> None:
+    def release(self, corp: Source, messages: list[Message]) -> None:
         if corp.delivery.delay > 0:
             self.later(corp, corp.delivery.delay, messages)
             return
         self.waiting[corp.corp_id].extend(messages)
         self.pump(corp)
 
-    def later(self, corp: Corp, seconds: float, messages: list[Message]) -> None:
+    def later(self, corp: Source, seconds: float, messages: list[Message]) -> None:
         self.sleeping[corp.corp_id] += len(messages)
 
         def wake() -> None:
@@ -152,7 +171,7 @@ class Sender:
 
         asyncio.get_running_loop().call_later(seconds, wake)
 
-    def pump(self, corp: Corp) -> None:
+    def pump(self, corp: Source) -> None:
         key = corp.corp_id
         if corp.delivery.paused:
             return
@@ -162,7 +181,7 @@ class Sender:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def work(self, corp: Corp) -> None:
+    async def work(self, corp: Source) -> None:
         waiting = self.waiting[corp.corp_id]
         try:
             while waiting and not corp.delivery.paused:
@@ -172,7 +191,7 @@ class Sender:
 
     # -- one delivery ------------------------------------------------------------------------------------------------
 
-    async def attempt(self, corp: Corp, message: Message) -> None:
+    async def attempt(self, corp: Source, message: Message) -> None:
         receiver = corp.receivers.get(message.receiver)
         counts = self.counts[corp.corp_id]
         if receiver is None:
@@ -181,17 +200,21 @@ class Sender:
             return
         started = time.time()
         status, problem = 0, ""
+        seconds = min(corp.delivery.timeout, message.within or corp.delivery.timeout)
         try:
-            status = (await self.send(corp, receiver, message)).status
+            answer = await self.send(corp, receiver, message, seconds)
+            status = answer.status
+            if status == 200 and receiver.suite_id and answer.body != WORD.encode():
+                problem = f"the answer is not the text {WORD}: {answer.body[:80]!r}"
         except TimeoutError:
-            problem = f"no answer within {corp.delivery.timeout:g} s"
+            problem = f"no answer within {seconds:g} s"
         except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
             problem = in_words(error)
         message.sends += 1
         counts["sends"] += 1
-        seconds = round(time.time() - started, 4)
-        message.attempts.append({"at": started, "status": status, "seconds": seconds, "problem": problem})
-        if status == 200:
+        took = round(time.time() - started, 4)
+        message.attempts.append({"at": started, "status": status, "seconds": took, "problem": problem})
+        if status == 200 and not problem:
             message.state = "delivered"
             counts["delivered"] += 1
         elif message.sends > corp.delivery.resends:
@@ -201,27 +224,28 @@ class Sender:
             counts["resends"] += 1
             self.later(corp, corp.delivery.resend_wait, [message])
 
-    async def send(self, corp: Corp, receiver: Receiver, message: Message) -> Answer:
-        seal = Seal(receiver.token, receiver.aes_key, corp.corp_id)
+    async def send(self, corp: Source, receiver: Receiver, message: Message, seconds: float) -> Answer:
+        addressee = receiver.suite_id or receiver.corp_as or corp.corp_id
+        seal = Seal(receiver.token, receiver.aes_key, addressee)
         encrypted = seal.encrypt(message.plaintext.encode())
-        app = corp.apps.get(receiver.app_key)
+        app = None if receiver.suite_id else corp.apps.get(receiver.app_key)
         agent = str(app.agent_id) if app is not None and app.agent_id else ""
         if receiver.json:
-            fields = {"ToUserName": corp.corp_id, "AgentID": agent, "Encrypt": encrypted}
+            fields = {"ToUserName": addressee, "AgentID": agent, "Encrypt": encrypted}
             body, kind = events.to_json(fields), "application/json"
         else:
             cells = (
-                events.element("ToUserName", corp.corp_id)
+                events.element("ToUserName", addressee)
                 + events.element("AgentID", agent)
                 + events.element("Encrypt", encrypted)
             )
             body, kind = f"<xml>{cells}</xml>".encode(), "text/xml"
         url = f"{receiver.url}{join(receiver.url)}{signed(seal, encrypted)}"
-        return await self.client.send("POST", url, body, kind, corp.delivery.timeout)
+        return await self.client.send("POST", url, body, kind, seconds)
 
-    async def verify(self, corp: Corp, receiver: Receiver) -> dict[str, Any]:
+    async def verify(self, addressee: str, receiver: Receiver) -> dict[str, Any]:
         """The GET check on saving a callback: the plain echo must come back, at once."""
-        seal = Seal(receiver.token, receiver.aes_key, corp.corp_id)
+        seal = Seal(receiver.token, receiver.aes_key, addressee)
         echo = str(secrets.randbelow(10**19)).encode()
         encrypted = seal.encrypt(echo)
         url = f"{receiver.url}{join(receiver.url)}{signed(seal, encrypted, echostr=encrypted)}"
@@ -276,6 +300,17 @@ class Sender:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.client.close()
+
+
+def told(corp: Corp, receiver: Receiver, fields: events.Fields) -> bytes:
+    """The plaintext for this receiver: vendors know the corp by another id, suites hear of it in the info form."""
+    if receiver.vendor:
+        fields = VendorIds(receiver.vendor, corp).outward(fields)
+    if receiver.suite_id:
+        fields = events.info(receiver.suite_id, receiver.corp_as, fields)
+    elif receiver.corp_as:
+        fields = fields | {"ToUserName": receiver.corp_as}
+    return events.to_json(fields) if receiver.json else events.to_xml(fields)
 
 
 def in_words(error: Exception) -> str:

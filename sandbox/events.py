@@ -15,6 +15,13 @@ def event(corp_id: str, at: int, name: str, change_type: str, **fields: Any) -> 
     return head | {key: value for key, value in fields.items() if value is not None}
 
 
+def info(suite_id: str, corp_as: str, fields: Fields) -> Fields:
+    """The same event as a third-party suite hears it: what `Event` names is its InfoType (wecom-api.md 2)."""
+    head = {"SuiteId": suite_id, "AuthCorpId": corp_as, "InfoType": fields["Event"], "TimeStamp": fields["CreateTime"]}
+    envelope = ("ToUserName", "FromUserName", "CreateTime", "MsgType", "Event")
+    return head | {name: value for name, value in fields.items() if name not in envelope}
+
+
 def element(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"<{name}>{value}</{name}>"

@@ -15,14 +15,18 @@ from starlette.types import Receive, Scope, Send
 from sandbox import illness
 from sandbox.api import ENDPOINTS, Ask, Blob, Endpoint
 from sandbox.api.registered import MODULES  # noqa: F401 - they register
+from sandbox.api.service import BY_PROVIDER, BY_SUITE, VENDOR_ENDPOINTS, VendorAsk
 from sandbox.corp import Corp
 from sandbox.errors import ApiError, errmsg
 from sandbox.faults import Fault
 from sandbox.log import shorten
-from sandbox.objects import App
+from sandbox.objects import App, Limits
+from sandbox.vendor_ids import nameless
 from sandbox.world import World
 
-SECRET_QUERY = {"access_token", "corpsecret"}
+SECRET_QUERY = {"access_token", "corpsecret", "suite_access_token", "provider_access_token"}
+VENDOR_LIMITS = Limits(ip_per_minute=40_000, ip_per_hour=1_200_000)  # wecom-api.md 10.2
+BOUND_TO_CORPS = {"auth/getuserinfo", "user/getuserinfo", "auth/getuserdetail"}  # 第三方 have calls of their own
 LARGEST_BODY = 32 << 20
 OK = {"errcode": 0, "errmsg": "ok"}
 
@@ -51,7 +55,7 @@ class Gateway:
         call = await read_call(scope, receive)
         world = self.world
         started = time.time()
-        call.corp_id = world.owner_of(call.query.get("access_token", "")) or call.query.get("corpid", "")
+        call.corp_id = self.whose(call)
         call.fault = world.faults.pick(call.corp_id, call.api, started)
         world.calls.begin(call.corp_id, call.api)
         answer: dict[str, Any] | Blob = {}
@@ -66,7 +70,7 @@ class Gateway:
                 await illness.strike(call.fault, payload, send, world.shutting)
         finally:
             seconds = round(time.time() - started, 4)
-            code = 0 if isinstance(answer, Blob) else int(answer.get("errcode", -2))
+            code = 0 if isinstance(answer, Blob) else int(answer.get("errcode", 0 if answer else -2))
             world.calls.end(call.corp_id, call.api, code, self.entry(call, started, seconds))
 
     def entry(self, call: Call, started: float, seconds: float) -> dict[str, Any]:
@@ -98,7 +102,8 @@ class Gateway:
             result = await self.run(call)
             if fault is not None and fault.kind == "errcode":
                 raise ApiError(fault.errcode)
-            return result if isinstance(result, Blob) else OK | result
+            bare = call.api in VENDOR_ENDPOINTS and VENDOR_ENDPOINTS[call.api].bare
+            return result if isinstance(result, Blob) or bare else OK | result
         except ApiError as error:
             return {"errcode": error.code, "errmsg": errmsg(error.code, error.note, call.ip)}
 
@@ -107,10 +112,13 @@ class Gateway:
         world = self.world
         if call.api == "gettoken":
             return world.give_token(call.query, call.ip, now)
+        if call.api.startswith("service/"):
+            return await self.run_vendor(call, now)
         endpoint = ENDPOINTS.get(call.api)
         if endpoint is None:
             raise ApiError(48001, "the sandbox does not know this api")
         corp, app = world.redeem(call.query.get("access_token", ""), now)
+        check_vendor(world, app, call)
         check_right(endpoint, app, call.ip)
         if call.method != endpoint.method:
             raise ApiError(40058, f"require {endpoint.method} method")
@@ -121,13 +129,69 @@ class Gateway:
             await asyncio.sleep(latency(corp, call.api))
             raw = call.body if endpoint.raw else b""
             ask = Ask(world, corp, app, call.query, body, time.time(), call.site, raw, call.content_type, call.range)
-            return endpoint.handler(ask)
+            return answer_of(world, endpoint, ask)
         finally:
             world.ceilings.leave(corp.corp_id, call.api)
+
+    async def run_vendor(self, call: Call, now: float) -> dict[str, Any]:
+        """A call under service/: its token is a suite's or a vendor's."""
+        world, endpoint = self.world, VENDOR_ENDPOINTS.get(call.api)
+        if endpoint is None:
+            raise ApiError(48001, "the sandbox does not know this api")
+        suite = world.vendors.redeem_suite(call.query.get(BY_SUITE, ""), now) if endpoint.token == BY_SUITE else None
+        given = call.query.get(BY_PROVIDER, "")
+        provider = world.vendors.redeem_provider(given, now) if endpoint.token == BY_PROVIDER else None
+        if suite is not None and suite.trusted_ips is not None and call.ip not in suite.trusted_ips:
+            raise ApiError(60020)
+        if call.method != endpoint.method:
+            raise ApiError(40058, f"require {endpoint.method} method")
+        world.ceilings.admit(call.corp_id, call.api, call.ip, VENDOR_LIMITS, now)
+        body = read_body(call) if endpoint.method == "POST" else {}
+        return endpoint.handler(VendorAsk(world, body, now, call.site, suite, provider, call.query))
+
+    def whose(self, call: Call) -> str:
+        """Under which corp, suite or vendor the call is logged, and whose faults strike it."""
+        world, query = self.world, call.query
+        token = world.vendors.tokens.get(query.get(BY_SUITE, "") or query.get(BY_PROVIDER, ""))
+        if token is not None:
+            return token.owner
+        if call.api in ("service/get_suite_token", "service/get_provider_token"):
+            body = loads(call.body)
+            return str(body.get("suite_id") or body.get("corpid") or "")
+        corp, _ = world.known_as(query.get("corpid", ""))
+        return world.owner_of(query.get("access_token", "")) or (corp.corp_id if corp else query.get("corpid", ""))
+
+
+def loads(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def latency(corp: Corp, api: str) -> float:
     return next((seconds for pattern, seconds in corp.limits.latency.items() if fnmatchcase(api, pattern)), 0.0)
+
+
+def answer_of(world: World, endpoint: Endpoint, ask: Ask) -> dict[str, Any] | Blob:
+    """The answer in the ids that the app's owner knows people by; 第三方 are told no names of members."""
+    ids = world.vendors.ids(ask.corp, ask.app)
+    if ids is not None:
+        ask.query, ask.body = ids.inward(ask.query), ids.inward(ask.body)
+    answer = endpoint.handler(ask)
+    if ids is not None:
+        answer = ids.outward(answer)
+    return nameless(answer) if ask.app.third_party and isinstance(answer, dict) else answer
+
+
+def check_vendor(world: World, app: App, call: Call) -> None:
+    """An app of a vendor: called from his addresses only, and a 第三方 app has no calls for self-built ones."""
+    suite = world.vendors.suites.get(app.suite_id)
+    if suite is not None and suite.trusted_ips is not None and call.ip not in suite.trusted_ips:
+        raise ApiError(60020)
+    if app.third_party and call.api in BOUND_TO_CORPS:
+        raise ApiError(48002)
 
 
 def check_right(endpoint: Endpoint, app: App, ip: str) -> None:

@@ -123,6 +123,7 @@ class Looks:
         corp = self.control.path_corp(request)
         return {
             "staff": [asdict(staff) for staff in corp.staff.values()],
+            "staff_tags": {str(tag.id): asdict(tag) for tag in corp.staff_tags.values()},
             "customers": {
                 customer.external_userid: {
                     "name": customer.name,

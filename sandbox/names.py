@@ -69,6 +69,14 @@ POSITIONS |= dict(zip((5, 6, 7), words("门店顾问 门店顾问 客服专员")
 POSITIONS |= dict(zip((8, 9, 10), words("市场专员 会计 人事专员"), strict=True))
 LEADERS = {2: "销售一部经理", 3: "销售二部经理", 5: "店长", 6: "店长", 7: "客服主管"}
 
+# tags of contacts: the department members are taken from (none: all), which of them, departments as a whole
+STAFF_TAGS: dict[str, tuple[str, slice | None, tuple[str, ...]]] = {
+    "销售一部骨干": ("销售一部", slice(0, 2), ()),
+    "门店导购": ("", None, ("广州门店", "深圳门店")),
+    "新员工": ("", slice(-2, None), ()),
+    "活动执行组": ("销售二部", slice(0, 1), ("市场部",)),
+}
+
 TAG_GROUPS = {
     "客户等级": words("重要客户 一般客户 潜在客户 流失客户"),
     "来源渠道": words("门店扫码 抖音直播 朋友圈广告 老客推荐 展会活动 官网咨询"),

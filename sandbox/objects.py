@@ -24,6 +24,8 @@ class App:
     trusted_domains: list[str] | None = None  # of OAuth and the JS-SDK, with their ports; None: any domain is trusted
     home_url: str = ""  # the page behind the app in the workbench
     sidebar_url: str = ""  # the page beside a chat; empty: the app is not in the toolbar
+    suite_id: str = ""  # of a vendor's app: what it was authorised from
+    third_party: bool = False  # 第三方: its tokens come from get_corp_token, and its secret opens nothing
 
 
 @dataclass(slots=True)
@@ -43,6 +45,16 @@ class Department:
     parentid: int
     order: int
     leaders: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class StaffTag:
+    """A tag of contacts (通讯录标签), on members and on whole departments; its id is the key it is kept by."""
+
+    id: int
+    name: str
+    users: list[str] = field(default_factory=list)
+    parties: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -163,6 +175,9 @@ class Receiver:
     app_key: str = ""
     events: list[str] = field(default_factory=list)  # empty: all
     json: bool = False
+    corp_as: str = ""  # the corp's id as this receiver's vendor knows it; empty: the plain one
+    suite_id: str = ""  # the callback of this suite: info form, sealed for the suite
+    vendor: str = ""  # his own corp id: the people, too, have the ids they have for him
 
 
 @dataclass(slots=True)

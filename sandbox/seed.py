@@ -9,7 +9,7 @@ from random import Random
 
 from sandbox import names
 from sandbox.corp import Corp
-from sandbox.objects import App, Customer, Department, Follow, GroupChat, GroupMember, Staff, Tag, TagGroup
+from sandbox.objects import App, Customer, Department, Follow, GroupChat, GroupMember, Staff, StaffTag, Tag, TagGroup
 
 DEFAULT_CORP = "ww5c6d7e8f90a1b2c3"
 DEFAULT_AGENT = 1000002
@@ -47,6 +47,7 @@ def seed_corp(
     now = int(time.time())
     make_departments(corp)
     make_staff(corp, staff)
+    make_staff_tags(corp)
     make_tags(corp, now, owner=f"app:{agent_id}")
     make_customers(corp, customers, now)
     make_groups(corp, groups, now)
@@ -91,6 +92,16 @@ def make_staff(corp: Corp, count: int) -> None:
         corp.staff[userid.lower()] = member
         corp.books[userid.lower()] = []
         corp.touch("staff", userid)
+
+
+def make_staff_tags(corp: Corp) -> None:
+    """Tags of contacts as an admin would keep them: by name, and by whole departments."""
+    places = {department.name: department.id for department in corp.departments.values()}
+    for number, (name, (inside, few, whole)) in enumerate(names.STAFF_TAGS.items(), 1):
+        members = [one.userid for one in corp.staff.values() if not inside or places[inside] in one.departments]
+        users = members[few] if few is not None else []
+        corp.staff_tags[number] = StaffTag(number, name, users, [places[one] for one in whole])
+        corp.touch("staff_tag", str(number))
 
 
 def make_tags(corp: Corp, now: int, owner: str) -> None:

@@ -32,6 +32,7 @@ from sandbox.objects import (
     Limits,
     Receiver,
     Staff,
+    StaffTag,
     Tag,
     TagGroup,
 )
@@ -92,16 +93,17 @@ class Store:
                 if len(rows) % SLICE == 0:
                     await asyncio.sleep(0)
         grants = orjson.dumps({token: asdict(grant) for token, grant in world.grants.items()})
-        tickets = orjson.dumps(world.tickets.record())
+        rest = {"grants": grants, "tickets": orjson.dumps(world.tickets.record())}
+        rest["vendors"] = orjson.dumps(world.vendors.record())
         try:
-            await asyncio.to_thread(self.write, doomed, rows, grants, tickets)
+            await asyncio.to_thread(self.write, doomed, rows, rest)
         except sqlite3.Error:
             world.doomed |= doomed
             for corp, changed in taken:
                 corp.dirty = changed | corp.dirty
             raise
 
-    def write(self, doomed: set[str], rows: list[Row], grants: bytes, tickets: bytes) -> None:
+    def write(self, doomed: set[str], rows: list[Row], rest: dict[str, bytes]) -> None:
         self.db.execute("BEGIN")
         try:
             for corp_id in doomed:
@@ -109,8 +111,7 @@ class Store:
             self.db.executemany(PUT, (row for row in rows if row[3] is not None))
             gone = [row[:3] for row in rows if row[3] is None]
             self.db.executemany("DELETE FROM records WHERE corp = ? AND kind = ? AND key = ?", gone)
-            self.db.execute(PUT, ("", "grants", "", grants))
-            self.db.execute(PUT, ("", "tickets", "", tickets))
+            self.db.executemany(PUT, [("", kind, "", body) for kind, body in rest.items()])
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
@@ -136,6 +137,8 @@ class Store:
             world.add(corp)
         row = self.db.execute("SELECT body FROM records WHERE kind = 'tickets'").fetchone()
         world.tickets.restore(orjson.loads(row[0]) if row else [])
+        row = self.db.execute("SELECT body FROM records WHERE kind = 'vendors'").fetchone()
+        world.vendors.restore(orjson.loads(row[0]) if row else {})
         row = self.db.execute("SELECT body FROM records WHERE kind = 'grants'").fetchone()
         for token, grant in (orjson.loads(row[0]) if row else {}).items():
             world.grants[token] = Grant(**grant)
@@ -150,6 +153,8 @@ def pack(corp: Corp, kind: str, key: str) -> bytes | None:
     record: Any = None
     if kind == "department":
         record = corp.departments.get(int(key))
+    elif kind == "staff_tag":
+        record = corp.staff_tags.get(int(key))
     elif kind == "media":
         file = corp.media.get(key)
         record = None if file is None else media.record(file)
@@ -233,6 +238,10 @@ def read_department(corp: Corp, key: str, record: dict[str, Any]) -> None:
     corp.departments[int(key)] = Department(**record)
 
 
+def read_staff_tag(corp: Corp, key: str, record: dict[str, Any]) -> None:
+    corp.staff_tags[int(key)] = StaffTag(**record)
+
+
 def read_staff(corp: Corp, key: str, record: dict[str, Any]) -> None:
     corp.staff[key.lower()] = Staff(**record)
 
@@ -287,6 +296,7 @@ READERS: dict[str, Callable[[Corp, str, Any], None]] = {
     "group": read_group,
     "department": read_department,
     "staff": read_staff,
+    "staff_tag": read_staff_tag,
     "left": read_left,
     "message": read_message,
     "mass": read_mass,

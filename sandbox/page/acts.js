@@ -2,8 +2,9 @@
 import { $, ask, h, here, member, play, state } from "./lab.js";
 import { benchPanels } from "./bench.js";
 import { campaignPanels } from "./campaigns.js";
+import { suitePanels } from "./suites.js";
 
-const PANELS = { customer: ["客户", customerPanel], staff: ["员工", staffPanel], group: ["客户群", groupPanel], admin: ["管理员", adminPanel], ...campaignPanels, ...benchPanels };
+const PANELS = { customer: ["客户", customerPanel], staff: ["员工", staffPanel], group: ["客户群", groupPanel], admin: ["管理员", adminPanel], ...campaignPanels, ...benchPanels, ...suitePanels };
 let current = location.hash.split("/")[1] in PANELS ? location.hash.split("/")[1] : "customer";
 
 export const block = (title, ...children) => h("div", { class: "block" }, h("h2", {}, title), ...children);

@@ -148,10 +148,11 @@ class Receiver:
     def __init__(self):
         self.events, self.receive_ids, self.hits = [], set(), []
         self.script = []  # what to do with the next posts: a status, or seconds to sleep
+        self.word = b""  # the body of every answer
         self.lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}/wecom/callback/x1/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def handler(self):
         receiver = self
@@ -186,7 +187,7 @@ class Receiver:
                     message, receive_id = unseal(encrypted)
                     receiver.receive_ids.add(receive_id)
                     receiver.events.append(etree.fromstring(message))
-                self.answer(step, b"")
+                self.answer(step, receiver.word)
 
             def log_message(self, *arguments):
                 pass

@@ -112,6 +112,7 @@ def test_groups_tags_members_and_departments_tell_what_changed(corp, receiver):
     corp.act("tag_delete", tag_id=group["tags"][1])
     corp.act("staff_joins", userid="sunli", name="孙莉", departments=[2])
     corp.act("staff_updates", userid="sunli", new_userid="sunli2")
+    corp.act("staff_tag_members", tag_id=2, add_users=["sunli2"], remove_parties=[7])
     corp.act("staff_leaves", userid="sunli2")
     corp.act("department_create", name="新部门")
     settle(corp)
@@ -124,6 +125,7 @@ def test_groups_tags_members_and_departments_tell_what_changed(corp, receiver):
         *[("change_external_tag", "delete")] * 3,
         ("change_contact", "create_user"),
         ("change_contact", "update_user"),
+        ("change_contact", "update_tag"),
         ("change_contact", "delete_user"),
         ("change_contact", "create_party"),
     ]
@@ -132,6 +134,8 @@ def test_groups_tags_members_and_departments_tell_what_changed(corp, receiver):
     assert (leave["UpdateDetail"], leave["QuitScene"]) == ("del_member", "1")
     assert leave["LastMemVer"] == join["CurMemVer"]
     assert fields[10]["NewUserID"] == "sunli2"
+    told = {name: fields[11].get(name) for name in ("TagId", "AddUserItems", "DelUserItems", "DelPartyItems")}
+    assert told == {"TagId": "2", "AddUserItems": "sunli2", "DelUserItems": None, "DelPartyItems": "7"}
 
 
 def test_a_burst_is_counted_and_delivered(corp, receiver):

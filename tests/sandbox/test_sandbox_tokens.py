@@ -90,6 +90,11 @@ def test_the_visible_range_bounds_members_and_their_customers(corp):
     assert corp.get("user/get", userid=hidden)["errcode"] == 60111
     assert corp.get("externalcontact/list", userid=hidden)["errcode"] == 60111
     assert corp.get("department/list")["department"] == []
+    tag = corp.act("staff_tag_create", name="试点", users=[hidden, seen], parties=[7])["tag_id"]
+    shown = corp.get("tag/get", tagid=tag)
+    assert (shown["tagname"], [one["userid"] for one in shown["userlist"]], shown["partylist"]) == ("试点", [seen], [])
+    assert {"tagid": tag, "tagname": "试点"} in corp.get("tag/list")["taglist"]
+    assert corp.get("tag/get", tagid=99)["errcode"] == 40068
     agent = corp.get("agent/get", agentid=1000002)
     assert agent["allow_userinfos"]["user"] == [{"userid": seen}]
     assert corp.get("agent/get", agentid=1)["errcode"] == 301002
