@@ -1,13 +1,14 @@
 """Calls to WeCom as one company's app: typed in, typed out, and every failure one of the errors of `wecom.errors`."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from wecom.endpoints import ENDPOINTS, Endpoint, Kind, endpoint_of
 from wecom.errors import NotAFriend, WeComError, WeComUnavailable, WeComUnknown
 from wecom.exchange import Exchange, Gate, Watch
 from wecom.fields import objects, text, texts
+from wecom.grants import Grant
 from wecom.media import Upload, UploadedMedia
 from wecom.objects import (
     AgentInfo,
@@ -20,6 +21,7 @@ from wecom.objects import (
     GroupChatPage,
     Member,
     SentMessage,
+    StaffTagInfo,
     TagGroupInfo,
 )
 from wecom.tokens import AppCredentials, MemoryTokens, TokenStore
@@ -56,10 +58,12 @@ class WeComClient:
         watch: Watch | None = None,
         http: Wire | None = None,
         trusted_hosts: frozenset[str] = frozenset(),
+        grant: Grant | None = None,
+        by: Callable[[], Exchange] | None = None,
     ) -> None:
         self.app = app
         wire = http if http is not None else shared_wire(base_url, trusted_hosts)
-        self._exchange = Exchange(app, tokens, wire, gate, watch)
+        self._exchange = Exchange(app, tokens, wire, gate, watch, grant=grant, by=by)
 
     def __repr__(self) -> str:
         return f"WeComClient({self.app.key!r})"
@@ -110,6 +114,15 @@ class WeComClient:
         if not member.userid:
             raise WeComUnavailable(0, "answer without userid", "user/get")
         return member
+
+    def staff_tags(self) -> list[StaffTagInfo]:
+        """The tags of contacts, id and name alone (path/90216); an app of a provider gets those it made."""
+        tags = [StaffTagInfo.read(raw) for raw in self._work.tag.list() if isinstance(raw, dict)]
+        return [tag for tag in tags if tag.id]
+
+    def staff_tag(self, tag_id: int) -> StaffTagInfo:
+        """One tag of contacts with whom of it the app may see (path/90213). TagGone when there is none by this id."""
+        return StaffTagInfo.read(self._work.tag.get_users(tag_id), tag_id)
 
     def follow_user_list(self) -> list[str]:
         """Members with 客户联系 inside the visible range (path/92571)."""

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from wecom.errors import (
+    CodeUsed,
     GroupDissolved,
     MediaExpired,
     NoCustomerRight,
+    NoRight,
     NotAFriend,
     NotVisible,
     StaleCursor,
@@ -30,8 +32,9 @@ class Code(NamedTuple):
     meaning: str
 
 
-TOKEN_REFUSED = frozenset({40014, 42001})
-"""A new access token may help, once. 40014 also means a token of the wrong kind, so a second refusal is final."""
+TOKEN_REFUSED = frozenset({40014, 42001, 40082, 42009})
+"""A new access token may help, once; the last two are said of a suite's. 40014 also means a token of the wrong kind, so
+a second refusal is final."""
 
 _RETRY: dict[int, str] = {
     -1: "WeCom is busy",
@@ -60,14 +63,10 @@ _CONFIGURATION: dict[int, str] = {
     42012: "the jsapi ticket is of the wrong kind or of another app",
     43009: "the company is not verified",
     45024: "the company's account limit is reached",
-    48001: "the API is not enabled for this company or app",
-    48002: "the app has no right to this API",
     48003: "the suite id does not match",
     48004: "the authorisation of the suite is gone",
-    48005: "the API is retired",
     48006: "the app's API rights were withdrawn because it was long unused",
     48007: "the customer service account was not granted to the app",
-    48009: "contact sync may not read details from this IP",
     50001: "the redirect domain is not trusted for this app",
     50002: "the member is outside the app's visible range",
     50003: "the app is disabled",
@@ -113,7 +112,6 @@ _DATA: dict[int, str] = {
     40071: "a tag of that name exists",
     40072: "the tag name is invalid",
     40077: "the pre-authorisation code is invalid",
-    40078: "the authorisation code is invalid or used",
     40094: "the URL is invalid",
     40097: "the member handing over has not resigned",
     40098: "the member taking over is not real-name verified",
@@ -202,11 +200,16 @@ _NOT_VISIBLE: dict[int, str] = {
 _NAMED: dict[int, Code] = {
     40007: Code(MediaExpired, "the media id has expired or was uploaded for another use"),
     40068: Code(TagGone, "the tag id is invalid"),
+    40078: Code(CodeUsed, "the authorisation code is invalid or used"),
     41050: Code(WelcomeExpired, "the welcome code is invalid, used or older than 20 seconds"),
     41051: Code(WelcomeTaken, "the customer already chats with the member"),
     41096: Code(WelcomeBusy, "another app is sending the welcome message"),
     45009: Code(WeComRateLimited, "the call rate limit is reached"),
     45033: Code(WeComBusy, "too many calls of this API at once"),
+    48001: Code(NoRight, "the API is not enabled for this company or app"),
+    48002: Code(NoRight, "the app has no right to this API"),
+    48005: Code(NoRight, "the API is retired"),
+    48009: Code(NoRight, "contact sync may not read details from this IP"),
     49008: Code(GroupDissolved, "the group was dissolved"),
     50100: Code(StaleCursor, "the page cursor is no longer valid"),
     84061: Code(NotAFriend, "there is no friendship between this member and this customer"),

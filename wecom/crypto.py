@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from wecom.errors import BadCallback
+from wecom.errors import BadCallback, OtherReceiver
 from wecom.flat import flat_fields
 from wecom.payload import MAX_BYTES, checked, parse_json, parse_xml
 
@@ -156,7 +156,7 @@ class CallbackCrypto:
         except UnicodeDecodeError:
             raise BadCallback("plaintext not UTF-8") from None
         if receiver not in self._receive_ids:
-            raise BadCallback("addressed to another receiver")
+            raise OtherReceiver(receiver)
         return plaintext, receiver
 
     def _decrypt_blocks(self, sealed: bytes) -> bytes:

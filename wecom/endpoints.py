@@ -43,6 +43,15 @@ def _table(*endpoints: Endpoint) -> dict[str, Endpoint]:
 
 ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("gettoken", "GET", Kind.READ),
+    Endpoint("service/get_suite_token", "POST", Kind.READ),
+    Endpoint("service/get_provider_token", "POST", Kind.READ),
+    Endpoint("service/get_corp_token", "POST", Kind.READ),
+    Endpoint("service/get_pre_auth_code", "GET", Kind.READ),
+    Endpoint("service/get_customized_auth_url", "POST", Kind.READ),
+    # an auth code is good once: whether a lost answer used it up is seen by asking again (40078)
+    Endpoint("service/v2/get_permanent_code", "POST", Kind.ONE_SHOT),
+    Endpoint("service/v2/get_auth_info", "POST", Kind.READ),
+    Endpoint("service/auth/getuserinfo3rd", "GET", Kind.ONE_SHOT),
     Endpoint("getcallbackip", "GET", Kind.READ, lists=("ip_list",)),
     Endpoint("get_api_domain_ip", "GET", Kind.READ, lists=("ip_list",)),
     Endpoint("agent/get", "GET", Kind.READ),
@@ -53,6 +62,8 @@ ENDPOINTS: dict[str, Endpoint] = _table(
     Endpoint("user/list", "GET", Kind.READ, lists=("userlist",)),
     Endpoint("user/simplelist", "GET", Kind.READ, lists=("userlist",)),
     Endpoint("user/list_id", "POST", Kind.READ, "contact", lists=("dept_user",)),
+    Endpoint("tag/list", "GET", Kind.READ, lists=("taglist",)),
+    Endpoint("tag/get", "GET", Kind.READ, lists=("userlist", "partylist")),
     Endpoint("externalcontact/get_follow_user_list", "GET", Kind.READ, lists=("follow_user",)),
     Endpoint("externalcontact/list", "GET", Kind.READ, lists=("external_userid",)),
     Endpoint("externalcontact/get", "GET", Kind.READ, lists=("follow_user",)),

@@ -47,6 +47,10 @@ class WeComMisconfigured(WeComError):
     """A secret, right, trusted IP or licence is wrong. Nothing helps until a person mends it: park the call."""
 
 
+class NoRight(WeComMisconfigured):
+    """48002 and its like: WeCom keeps this one API from the app. What the app asks elsewhere is not concerned."""
+
+
 class NoCustomerRight(WeComMisconfigured):
     """84074: the member has no 客户联系 right. Where many members are asked for, a matter of that one alone."""
 
@@ -79,6 +83,10 @@ class WelcomeBusy(WeComRefused):
     """41096: another app is sending a welcome message right now. May be tried again inside the window."""
 
 
+class CodeUsed(WeComRefused):
+    """40078: the authorisation code was used before, or its ten minutes are over."""
+
+
 class StaleCursor(WeComRefused):
     """50100: the page cursor is no longer valid; the listing starts again."""
 
@@ -101,3 +109,11 @@ class BadCallback(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class OtherReceiver(BadCallback):
+    """It opens with our key, and names another company than those whom the key is for."""
+
+    def __init__(self, receive_id: str) -> None:
+        super().__init__("addressed to another receiver")
+        self.receive_id = receive_id

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from wecom.errors import BadCallback
 from wecom.payload import fields_of
-from wecom.vocabulary import KNOWN_EVENTS
+from wecom.vocabulary import KNOWN_EVENTS, SUITE_EVENTS
 
 __all__ = ["KNOWN_EVENTS", "BadCallback", "Event", "parse_event"]
 
@@ -38,8 +38,12 @@ class Event(NamedTuple):
             return f"c:{self.external_user_id}"
         if self.chat_id:
             return f"g:{self.chat_id}"
+        if self.name in SUITE_EVENTS:  # each stands for itself: of two authorisations one may fail
+            return f"p:{self.text('AuthCode') or self.corp_id or self.name}"
         if self.name == "change_external_tag":
             return "t"
+        if self.key == "change_contact.update_tag":
+            return f"st:{self.text('TagId')}"
         return "s" if self.name == "change_contact" else self.name
 
     @property

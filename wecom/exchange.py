@@ -11,6 +11,7 @@ from wecom.answers import BrokenAnswer, read_answer
 from wecom.codes import TOKEN_REFUSED, error_for
 from wecom.endpoints import ENDPOINTS, Endpoint, Kind
 from wecom.errors import WeComError, WeComMisconfigured, WeComRateLimited, WeComUnavailable, WeComUnknown
+from wecom.grants import Grant, of_app
 from wecom.media import Upload
 from wecom.tokens import AppCredentials, TokenSource, TokenStore
 from wecom.wire import TOTAL_SECONDS, Answer, Wire, WireFault
@@ -28,12 +29,24 @@ _REFUSED_BEFORE_WORK = frozenset({429, 503})
 
 
 class Exchange:
-    """Speaks for one app. Safe between threads."""
+    """Speaks for one app. Safe between threads.
+
+    `grant` is what its token is asked for with, an app's secret unless told otherwise; `by` asks for it where WeCom
+    wants that question itself to carry a token."""
 
     def __init__(
-        self, app: AppCredentials, tokens: TokenStore, wire: Wire, gate: Gate | None = None, watch: Watch | None = None
+        self,
+        app: AppCredentials,
+        tokens: TokenStore,
+        wire: Wire,
+        gate: Gate | None = None,
+        watch: Watch | None = None,
+        *,
+        grant: Grant | None = None,
+        by: "Callable[[], Exchange] | None" = None,
     ) -> None:
-        self._app = app
+        self._grant = of_app(app.corp_id, app.secret) if grant is None else grant
+        self._by = by
         self._watch = watch
         self._wire = wire
         self._gate = gate
@@ -87,7 +100,7 @@ class Exchange:
         timeout: float | None,
     ) -> dict[str, Any]:
         query = {name: value for name, value in params.items() if value is not None}
-        target = f"{endpoint.path}?{urlencode({**query, 'access_token': token}, quote_via=quote)}"
+        target = f"{endpoint.path}?{urlencode({**query, self._grant.carried_as: token}, quote_via=quote)}"
         how: dict[str, Any] = {"timeout": TOTAL_SECONDS if timeout is None else timeout}
         content: bytes | None = None
         if isinstance(body, Upload):
@@ -110,12 +123,19 @@ class Exchange:
         raise fault
 
     def _fetch_token(self) -> tuple[str, int]:
-        endpoint = ENDPOINTS["gettoken"]
-        query = urlencode({"corpid": self._app.corp_id, "corpsecret": self._app.secret}, quote_via=quote)
-        answer = self._send(endpoint, f"{endpoint.path}?{query}", None, timeout=_GETTOKEN_SECONDS)
+        grant = self._grant
+        endpoint = ENDPOINTS[grant.api]
+        if self._by is not None:
+            answer = self._by().perform(endpoint, body=grant.asked, timeout=_GETTOKEN_SECONDS)
+        elif endpoint.method == "GET":
+            query = urlencode(grant.asked, quote_via=quote)
+            answer = self._send(endpoint, f"{endpoint.path}?{query}", None, timeout=_GETTOKEN_SECONDS)
+        else:
+            asked = _encoded(grant.asked, endpoint.api)
+            answer = self._send(endpoint, endpoint.path, asked, timeout=_GETTOKEN_SECONDS)
         if code := int(answer["errcode"]):
             raise error_for(code, self._clean(answer.get("errmsg", ""), ""), endpoint.api)
-        token, expires_in = answer.get("access_token"), answer.get("expires_in", 7200)
+        token, expires_in = answer.get(grant.answered_as), answer.get("expires_in", 7200)
         if not isinstance(token, str) or not token or not isinstance(expires_in, int):
             raise WeComUnavailable(0, "answer without an access token", endpoint.api)
         return token, max(1, min(expires_in, 7200))
@@ -123,7 +143,7 @@ class Exchange:
     def _clean(self, message: object, token: str) -> str:
         """WeCom's errmsg, bounded, and without our secrets should it ever quote them."""
         text = message if isinstance(message, str) else ""
-        for secret in (self._app.secret, token):
+        for secret in (*self._grant.secrets, token):
             if secret:
                 text = text.replace(secret, "…")
         return text[:_MAX_MESSAGE]

@@ -81,6 +81,28 @@ class Member:
 
 
 @dataclass(slots=True)
+class StaffTagInfo:
+    """A tag of contacts, 通讯录标签 (path/90213), with members and departments in the app's range; listed without."""
+
+    id: int
+    name: str
+    userids: list[str] = field(default_factory=list)
+    departments: list[int] = field(default_factory=list)
+    raw: Raw = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, raw: Raw, tag_id: int | None = None) -> Self:
+        """`tag_id`: which was asked for, as the tag itself does not say."""
+        return cls(
+            id=tag_id or number(raw, "tagid"),
+            name=text(raw, "tagname"),
+            userids=ids_in(raw, "userlist", "userid"),
+            departments=numbers(raw, "partylist"),
+            raw=raw,
+        )
+
+
+@dataclass(slots=True)
 class ExternalContact:
     """A customer as such (path/92114). type 1 is a WeChat user, 2 a WeCom user of another company."""
 

@@ -113,5 +113,8 @@ def _all() -> dict[str, str]:
     return found | _PLAIN | _SUITE
 
 
+SUITE_EVENTS = frozenset(_SUITE)
+"""Names of what concerns a provider and its suites, whichever company they also name."""
+
 KNOWN_EVENTS: dict[str, str] = _all()
 """Event key to its meaning in one line. An event that is missing here is still read and kept."""

@@ -7,7 +7,15 @@ import pytest
 
 from tests.wecom.qyapi import CORP, SECRET, raw
 from wecom.client import ENDPOINTS, Kind
-from wecom.errors import NotAFriend, NotVisible, StaleCursor, WeComRateLimited, WeComUnavailable, WeComUnknown
+from wecom.errors import (
+    NotAFriend,
+    NotVisible,
+    StaleCursor,
+    TagGone,
+    WeComRateLimited,
+    WeComUnavailable,
+    WeComUnknown,
+)
 
 OK = {"errcode": 0, "errmsg": "ok"}
 FOLLOW = {
@@ -74,6 +82,21 @@ def test_members_are_read(qyapi):
     assert client.members_of(7, details=False)[0].status is None
     assert client.user("SunLi").name == "孙莉"
     assert qyapi.queries["user/list"]["department_id"] == "7"
+
+
+def test_tags_of_contacts_are_read(qyapi):
+    qyapi.answers["tag/list"] = OK | {"taglist": [{"tagid": 4, "tagname": "门店导购"}, {"tagname": "?"}, "junk"]}
+    found = {"tagname": "门店导购", "userlist": [{"userid": "SunLi", "name": "孙莉"}], "partylist": [2]}
+    qyapi.answers["tag/get"] = lambda query, _: (
+        OK | found if query["tagid"] == "4" else {"errcode": 40068, "errmsg": "invalid tagid"}
+    )
+    client = qyapi.client()
+
+    assert [(tag.id, tag.name, tag.userids) for tag in client.staff_tags()] == [(4, "门店导购", [])]
+    tag = client.staff_tag(4)
+    assert (tag.id, tag.name, tag.userids, tag.departments) == (4, "门店导购", ["SunLi"], [2])
+    with pytest.raises(TagGone):
+        client.staff_tag(5)
 
 
 def test_a_member_out_of_sight_is_told_apart(qyapi):

@@ -90,6 +90,8 @@ def test_a_member_keeps_what_was_told_and_nothing_else():
     assert created.listed("Department") == ["2", "7"]
     assert created.fields["ExtAttr"][1]["Web"] == {"Title": "me", "Url": "https://example.com"}
     assert created.order_key == "s"
+    assert event("change_contact__update_tag.xml").order_key == "st:4"
+    assert event("change_contact__third_party_update_tag.xml").order_key == "st:4"
     assert "Name" not in updated.fields
     assert updated.text("NewUserID") == "sunli2"
     assert len(event("change_contact__update_user_one_attribute.xml").fields["ExtAttr"]) == 1
