@@ -6,12 +6,14 @@ from typing import Any
 from django.utils import timezone
 
 from contacts import bulk
+from contacts.emptied import in_doubt, read_tags
 from contacts.group_sync import close_unlisted, sync_groups
 from contacts.harvest import harvest, started_at
 from contacts.models import ListedPage
 from contacts.models.timeline import TimelineEntry
 from contacts.unnamed import name_tags_by_customers
 from contacts.vanished import end_vanished
+from members.staff_tags import sync_staff_tags
 from members.sync import sync_staff
 from tenants.current import wecom_client
 from tenants.jobs import JobRun
@@ -43,12 +45,21 @@ def run_stages(run: JobRun, stages: dict[str, Stage], *, source: str) -> None:
 
 
 def staff_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> None:
-    run.save(**sync_staff(run.proceed))
+    """Members first, as tags name them; a job that goes on amid the tags does not read all members again."""
+    if "staff_tags" not in checkpoint:
+        counts = sync_staff(run.proceed)
+        checkpoint = checkpoint | {"staff_tags": {"after": 0}}
+        run.save(checkpoint, **counts)
+    sync_staff_tags(run, checkpoint)
 
 
 def tags_stage(run: JobRun, checkpoint: dict[str, Any], source: str) -> None:
-    groups = wecom_client().corp_tags()
-    counts = bulk.write_tags(groups, at=timezone.now())
+    client = wecom_client()
+    groups = read_tags(client)
+    if doubt := in_doubt(client, groups):
+        run.save(tags_in_doubt=doubt)
+        return
+    counts = bulk.write_tags(groups, at=timezone.now(), emptied=True)
     run.save(tags=sum(len(group.tags) for group in groups), **counts)
 
 

@@ -1,4 +1,4 @@
-"""What WeCom's events about staff and departments do (change_contact)."""
+"""What WeCom's events about staff, departments and their tags do (change_contact)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ from django.utils import timezone
 from members.bulk import StaffNews, write_departments, write_staff
 from members.leaving import has_left, rename
 from members.models import Department
+from members.staff_tags import apply_tags, read_tags
 from tenants.current import wecom_client
 from tenants.events import Owner, Reading
 from tenants.models import OutgoingCall
@@ -25,7 +26,7 @@ DEPARTMENTS = "departments"
 
 
 def read_contact(events: Sequence[Event]) -> Reading:
-    """Each member once under the newest id, and the departments once when one of them changed."""
+    """Each member once under the newest id, each tag once, and the departments once when one of them changed."""
     client = wecom_client("app", priority=OutgoingCall.Priority.NOTICE)
     reading = Reading()
     userids = list(dict.fromkeys(_newest_ids(events).values()))
@@ -40,6 +41,7 @@ def read_contact(events: Sequence[Event]) -> Reading:
             reading.found[userid.lower()] = answer
     if any(event.change_type in PARTY for event in events):
         _read_departments(client, reading)
+    read_tags(client, events, reading)
     return reading
 
 
@@ -64,7 +66,7 @@ def _newest_ids(events: Sequence[Event]) -> dict[str, str]:
 
 
 def apply_contact(events: Sequence[Event], reading: Reading) -> None:
-    """Departments first, as members are placed in them."""
+    """Departments first, as members are placed in them; tags last, as they name both."""
     events = sorted(events, key=lambda event: event.at)
     _apply_departments([event for event in events if event.change_type in PARTY], reading)
     leaving: dict[str, Event] = {}
@@ -88,6 +90,7 @@ def apply_contact(events: Sequence[Event], reading: Reading) -> None:
     write_staff(news.values(), at=timezone.now())
     for event in leaving.values():
         has_left(event.user_id, at=event.at)
+    apply_tags(events, reading)
 
 
 def news_of(member: Member) -> StaffNews:

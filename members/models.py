@@ -1,4 +1,4 @@
-"""Staff and departments as WeCom has them, kept also after they left."""
+"""Staff, departments and the tags of contacts as WeCom has them, kept also after they left."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -30,6 +30,14 @@ class Staff(TenantModel):
         NOT_ACTIVATED = 4, _("未激活")
         LEFT = 5, _("已离职")
 
+    class Sidebar(models.TextChoices):
+        """Whether the member uses the sidebar: who does takes a seat."""
+
+        NEVER = "", _("未使用")
+        ON = "on", _("使用中")
+        OFF = "off", _("已停用")
+        REFUSED = "refused", _("席位不足")
+
     userid = models.CharField(max_length=64)
     userid_key = models.CharField(max_length=64)  # lower case: WeCom compares without case
     name = models.CharField(_("姓名"), max_length=64, blank=True)
@@ -46,6 +54,8 @@ class Staff(TenantModel):
     operator = models.OneToOneField(
         "accounts.Operator", on_delete=models.SET_NULL, null=True, related_name="staff", db_constraint=True
     )
+    sidebar = models.CharField(max_length=8, choices=Sidebar, blank=True, db_default="", default="")
+    sidebar_at = models.DateTimeField(null=True)  # since when it is so; of a refusal, the last one
     departments: "models.ManyToManyField[Department, StaffDepartment]" = models.ManyToManyField(
         Department, through="StaffDepartment", related_name="staff"
     )
@@ -56,6 +66,43 @@ class Staff(TenantModel):
 
     def __str__(self) -> str:
         return self.name or self.userid
+
+
+class StaffTag(TenantModel):
+    """通讯录标签: a tag of contacts, on members and on whole departments. No event tells that one was deleted."""
+
+    wecom_id = models.BigIntegerField(unique=True)
+    name = models.CharField(_("标签名称"), max_length=64, blank=True)
+    deleted_at = models.DateTimeField(null=True)
+    staff: "models.ManyToManyField[Staff, StaffTagMember]" = models.ManyToManyField(
+        Staff, through="StaffTagMember", related_name="staff_tags"
+    )
+    departments: "models.ManyToManyField[Department, StaffTagDepartment]" = models.ManyToManyField(
+        Department, through="StaffTagDepartment", related_name="staff_tags"
+    )
+
+    def __str__(self) -> str:
+        return self.name or str(self.wecom_id)
+
+
+class StaffTagMember(TenantModel):
+    """A member whom a tag names himself."""
+
+    tag = models.ForeignKey(StaffTag, on_delete=models.CASCADE, related_name="+", db_index=False)
+    staff = models.ForeignKey(Staff, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tag", "staff"], name="staff_tag_member_once")]
+
+
+class StaffTagDepartment(TenantModel):
+    """A department in a tag: with it all who are placed there or below."""
+
+    tag = models.ForeignKey(StaffTag, on_delete=models.CASCADE, related_name="+", db_index=False)
+    department = models.ForeignKey(Department, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tag", "department"], name="staff_tag_department_once")]
 
 
 class StaffDepartment(TenantModel):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from callbacks.partitions import maintain
 from contacts.models import Customer, Follow, Tag
-from members.models import Staff
+from members.models import Department, Staff, StaffTag
 from tenants.models import CorpApp, Job, Receiver, Tenant
 from tests.integrations.caller import Caller
 from tests.sandbox_server import Sandbox
@@ -22,6 +22,20 @@ def test_staff_are_those_of_wecom(api: Caller, sandbox: Sandbox) -> None:
 
     assert staff.keys() == {one["userid"] for one in sandbox.truth()["staff"]}
     assert all(one["name"] and one["departments"][0]["name"] and one["active"] for one in staff.values())
+
+
+def test_staff_have_their_tags_own_and_by_department(api: Caller, acme: Tenant) -> None:
+    with acme:
+        one, other = Staff.objects.order_by("id")[:2]
+        StaffTag.objects.create(wecom_id=7, name="新员工").staff.add(one)
+        StaffTag.objects.create(wecom_id=8, name="全员").departments.add(Department.objects.get(wecom_id=1))
+        StaffTag.objects.create(wecom_id=9, name="旧", deleted_at=timezone.now()).staff.add(other)
+
+    tags = {staff["userid"]: staff["tags"] for staff in api.get("staff")["data"]}
+    everyone = {"id": 8, "name": "全员"}
+    assert tags[one.userid] == [everyone, {"id": 7, "name": "新员工"}]
+    assert all(everyone in found for found in tags.values())
+    assert tags[other.userid] == [everyone]
 
 
 def test_staff_who_left_are_there_and_not_active(api: Caller, acme: Tenant) -> None:

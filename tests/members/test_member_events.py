@@ -1,8 +1,9 @@
 """change_contact: staff and departments, those who left included."""
 
+from accounts import seats
 from accounts.models import Operator
 from contacts.models import Follow
-from members.models import Department, Staff
+from members.models import Department, Staff, StaffTag
 from members.signals import staff_left
 from tests.contacts.conftest import handle, payload
 
@@ -61,8 +62,9 @@ def test_who_leaves_stays_a_row_with_his_customers_and_can_no_longer_sign_in(eve
     events.sandbox.act("customer_adds", userid="sunli", name="韩梅梅")
     events.handle_new()
     staff = Staff.objects.get(userid_key="sunli")
-    staff.operator = Operator.objects.create(username="sunli", name="孙莉")
+    staff.operator, staff.sidebar = Operator.objects.create(username="sunli", name="孙莉"), "on"
     staff.save()
+    assert seats.used() == 1
 
     events.sandbox.act("staff_leaves", userid="sunli")
     told = events.handle_new()
@@ -72,6 +74,7 @@ def test_who_leaves_stays_a_row_with_his_customers_and_can_no_longer_sign_in(eve
     assert (staff.status, staff.name, bool(staff.left_at)) == (Staff.Status.LEFT, "孙莉", True)
     assert staff.follows.count() == 1
     assert not Operator.objects.get(username="sunli").is_active
+    assert (seats.used(), staff.sidebar) == (0, "")
     assert heard == [[staff.pk]]
 
 
@@ -124,7 +127,8 @@ def test_an_app_that_may_not_list_departments_goes_by_what_events_say(events):
 
 def test_the_other_tenant_sees_nothing(events, globex):
     events.sandbox.act("staff_joins", userid="sunli", name="孙莉", departments=[1])
+    events.sandbox.act("staff_tag_members", tag_id=4, add_users=["sunli"])
     events.handle_new()
 
     with globex:
-        assert (Staff.objects.count(), Department.objects.count()) == (0, 0)
+        assert (Staff.objects.count(), Department.objects.count(), StaffTag.objects.count()) == (0, 0, 0)

@@ -17,6 +17,7 @@ DIFFERENCES = {
     "tags_deleted": "tags that were deleted",
     "staff_changed": "staff that had changed",
     "departments_changed": "departments that had changed",
+    "staff_tags_changed": "tags of staff that had changed",
 }
 
 
