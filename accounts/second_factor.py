@@ -1,12 +1,9 @@
 """两步验证: time-based codes (RFC 6238). The secret is sealed under the tenant's key, a code is accepted once."""
 
 import hmac
-import io
 import time
-from base64 import b64encode
 
 import pyotp
-import segno
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,15 +21,6 @@ def new_secret() -> str:
 
 def uri(operator: Operator, secret: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=operator.username, issuer_name=f"SCRM {current_owner().name}")
-
-
-def picture(text: str) -> str:
-    """A QR code as a data address: the page's policy allows those for images, and nothing is stored."""
-    drawing = io.BytesIO()
-    segno.make(text, error="m").save(
-        drawing, kind="svg", scale=4, border=1, xmldecl=False, svgclass=None, lineclass=None
-    )
-    return f"data:image/svg+xml;base64,{b64encode(drawing.getvalue()).decode()}"
 
 
 def confirm(operator: Operator, secret: str, code: str) -> bool:

@@ -13,7 +13,8 @@ from django.db.models import Q
 
 from archive.models import Envelope
 from tenants import provision
-from tenants.current import credential_name, current_tenant, newest_credential
+from tenants.credentials import credential_name, newest_credential
+from tenants.current import current_tenant
 from tenants.keys import unseal
 from tenants.models import CorpApp, Credential
 

@@ -23,7 +23,10 @@ class Outcome(enum.Enum):
 class Arrival:
     """Its lock is taken until the outcome is known; a request that gave up hurts nobody."""
 
-    __slots__ = ("body", "done", "error", "for_suite", "keeper", "opened", "outcome", "query", "received_at", "record")
+    __slots__ = (
+        *("app_id", "body", "done", "error", "for_suite", "keeper", "opened", "outcome", "query", "received_at"),
+        "record",
+    )
 
     record: Record
     error: BadCallback
@@ -35,6 +38,7 @@ class Arrival:
         self.received_at = time.time()
         self.opened = False
         self.for_suite = False
+        self.app_id = ""
         self.outcome: Outcome | None = None
         self.done = threading.Lock()
         self.done.acquire()
@@ -52,20 +56,20 @@ class Arrival:
         event = parse_event(opened.plaintext)
         suspect = is_suspect(opened.timestamp, self.received_at)
         self.for_suite = opened.receive_id == keeper.suite_id
-        if self.for_suite and event.text("AuthCorpId") not in ("", keeper.corp_id):
-            raise BadCallback("an event of another company: a suite's key is the same for all of them")
+        company = keeper.whose(event, opened.receive_id)
+        self.app_id = company.app_id
         self.record = Record(
             event_day=day_of(event.at),
             dedupe_key=dedupe_key(keeper.receiver_id, opened.plaintext),
-            tenant_id=keeper.tenant_id,
+            tenant_id=company.tenant_id,
             receiver_id=keeper.receiver_id,
             key_version=version,
             name=short_name(event),
             lane=lane_of(event.order_key),
-            urgent=not suspect and event.welcome_code != "",
+            urgent=not suspect and event.welcome_code != "" and (keeper.companies is None or company.app_id != ""),
             suspect=suspect,
             event_at=int(event.at.timestamp()),
             received_at=self.received_at,
             body=self.body,
-            schema=keeper.schema if keeper.active else "",
+            schema=company.schema,
         )

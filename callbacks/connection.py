@@ -1,35 +1,33 @@
 """企业微信接入: a company enters its app, copies our URL into WeCom's admin, and watches the checks turn green."""
 
-import secrets
-import string
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from callbacks.health import health_of
+from callbacks.authorise import to_offer
+from callbacks.health import health_of, last_heard
+from callbacks.other_apps import main_app_of, other_apps_of, refuse_twin
+from callbacks.receiver_pages import receivers_of
 from console.access import role_required
-from console.answers import done, drawer
+from console.answers import done
 from console.audit import record
 from console.forms import KitForm, PickFile
 from contacts.unseen import last_unseen
 from tenants import jobs, provision
 from tenants.checks import check_app
 from tenants.current import current_tenant
-from tenants.keys import unseal
-from tenants.models import CorpApp, Credential, DomainFile, Job, Receiver, ReceiverKey, Tenant
-from tenants.rotation import place_of
+from tenants.models import CorpApp, Credential, DomainFile, Job, Tenant
 from tenants.tokens import forget_tokens
 from tenants.views import store_domain_file
 
 KEPT = _("已保存，不再显示；留空则不修改")
-ALPHABET = string.ascii_letters + string.digits
 
 
 class AppForm(KitForm):
@@ -67,17 +65,15 @@ class AppForm(KitForm):
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
-        others = CorpApp.objects.filter(corp_id=values.get("corp_id", ""), agent_id=values.get("agent_id"))
-        if self.app is not None:
-            others = others.exclude(pk=self.app.pk)
-        if others.exists():
-            raise ValidationError(_("这个应用已经接入了另一个账号；请换一个自建应用，或联系平台管理员"))
+        refuse_twin(values.get("corp_id", ""), values.get("agent_id"), self.app)
         return values
 
     def clean_corp_id(self) -> str:
         corp_id = str(self.cleaned_data["corp_id"]).strip()
         if not provision.CORP_ID.fullmatch(corp_id):
             raise ValidationError(_("企业ID 由 4–64 位字母和数字组成，请从企业微信管理后台复制"))
+        if self.app is not None and corp_id != self.app.corp_id and other_apps_of(self.app.tenant).exists():
+            raise ValidationError(_("「其他应用」属于原来的企业；更换企业前，请先移除其他应用"))
         return corp_id
 
     @transaction.atomic
@@ -85,7 +81,7 @@ class AppForm(KitForm):
         values = self.cleaned_data
         app = self.app or CorpApp(tenant=tenant)
         app.corp_id, app.agent_id, app.state = values["corp_id"], values["agent_id"], CorpApp.State.UNCHECKED
-        app.save()
+        app.save(update_fields=["corp_id", "agent_id", "state"] if self.app else None)
         for kind, name in (
             (Credential.Kind.APP_SECRET, "app_secret"),
             (Credential.Kind.CONTACT_SECRET, "contact_secret"),
@@ -93,9 +89,8 @@ class AppForm(KitForm):
             if values[name]:
                 provision.store_secret(app, kind, values[name])
         forget_tokens(app)
-        if not app.receivers.exists():
-            receiver = Receiver.objects.create(tenant=tenant, app=app)
-            provision.store_receiver_key(receiver, random_text(24), random_text(43))
+        if not receivers_of(tenant).exists():
+            provision.add_receiver(app)
         return app
 
 
@@ -122,31 +117,26 @@ class VerifyFileForm(KitForm):
         return upload.name, content
 
 
-def random_text(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _i in range(length))
-
-
-def main_app_of(tenant: Tenant) -> CorpApp | None:
-    return CorpApp.objects.filter(tenant=tenant, is_main=True).first()
-
-
 def page(
     request: HttpRequest, *, app_form: AppForm | None = None, file_form: VerifyFileForm | None = None
 ) -> HttpResponse:
     tenant = current_tenant()
     app = main_app_of(tenant)
-    receiver = app.receivers.order_by("created_at").first() if app else None
+    receivers = list(receivers_of(tenant).select_related("app"))
     wrong = any(form is not None and form.errors for form in (app_form, file_form))
     context = {
         "app": app,
         "app_form": app_form or AppForm(app=app),
         "file_form": file_form or VerifyFileForm(),
         "files": DomainFile.objects.filter(tenant=tenant).order_by("-created_at"),
-        "callback_url": provision.callback_url(receiver) if receiver else "",
+        "offered": to_offer(app),
+        "receivers": [(receiver, provision.callback_url(receiver)) for receiver in receivers],
+        "verified": sum(receiver.verified_at is not None for receiver in receivers),
+        "others": CorpApp.objects.filter(tenant=tenant, is_main=False).order_by("created_at"),
         "health": health_of(tenant.pk),
+        "last_heard": last_heard(receivers),
         "gaps": last_unseen(tenant.pk),
         "host": request.get_host(),
-        "verified": receiver is not None and receiver.verified_at is not None,
     }
     return render(request, "callbacks/connection.html", context, status=422 if wrong else 200)
 
@@ -161,7 +151,11 @@ def connection(request: HttpRequest) -> HttpResponse:
 @role_required("owner")
 def save_app(request: HttpRequest) -> HttpResponse:
     tenant = current_tenant()
-    form = AppForm(request.POST, app=main_app_of(tenant))
+    app = main_app_of(tenant)
+    if app is not None and app.lane != CorpApp.Lane.SELF_BUILT:
+        words = _now("主应用由服务商授权接入，不需要填写 Secret")
+        return done(request, words, level="error", back_to="callbacks:connection", leave=True)
+    form = AppForm(request.POST, app=app)
     if not form.is_valid():
         return page(request, app_form=form)
     app = form.save(tenant)
@@ -193,41 +187,6 @@ def first_sync(tenant: Tenant, request: HttpRequest) -> Job | None:
         job = jobs.start("sync", by=request.user.get_username())
         record(request, "sync.start")
     return job if job.state in jobs.OPEN else None
-
-
-@require_POST
-@role_required("owner")
-def reveal(request: HttpRequest) -> HttpResponse:
-    """Token and EncodingAESKey, to be copied into WeCom's admin; whoever looked stands in the audit log."""
-    key = newest_key(current_tenant())
-    if key is None:
-        return redirect("callbacks:connection")
-    tenant_id = key.receiver.tenant_id
-    record(request, "connection.reveal_token", target=str(key.receiver.app))
-    shown = {name: unseal(tenant_id, place_of(key, name), getattr(key, name)).decode() for name in ("token", "aes_key")}
-    return drawer(request, "callbacks/_token.html", {**shown, "title": _now("Token 和 EncodingAESKey")})
-
-
-@require_POST
-@role_required("owner")
-def renew(request: HttpRequest) -> HttpResponse:
-    """New Token and EncodingAESKey; what waits in the inbox stays readable with the old ones."""
-    key = newest_key(current_tenant())
-    if key is not None:
-        provision.store_receiver_key(key.receiver, random_text(24), random_text(43))
-        Receiver.objects.filter(pk=key.receiver_id).update(verified_at=None)
-        record(request, "connection.renew_token", target=str(key.receiver.app))
-    return done(
-        request,
-        _now("已更换，请把新的 Token 和 EncodingAESKey 填到企业微信管理后台"),
-        back_to="callbacks:connection",
-        leave=True,
-    )
-
-
-def newest_key(tenant: Tenant) -> ReceiverKey | None:
-    keys = ReceiverKey.objects.filter(receiver__tenant=tenant, receiver__app__is_main=True, retired_at=None)
-    return keys.select_related("receiver__app").order_by("-version").first()
 
 
 @require_POST

@@ -8,11 +8,15 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 
+from callbacks.companies import is_platforms
+from callbacks.forward import hand_over
 from callbacks.stored import Item, Row, Unopened, due, mark_done, mark_failed
 from tenants.db import ASYNCHRONOUSLY
-from tenants.events import EVENT_OWNERS, Owner, Reading
+from tenants.events import EVENT_OWNERS, PLATFORM_OWNERS, Owner, Reading
+from tenants.isolation import current_schema
 from tenants.locks import alone_with
 from tenants.models import Tenant
+from tenants.recycling import PUBLIC
 from wecom.errors import WeComError
 
 log = structlog.get_logger(__name__)
@@ -71,9 +75,13 @@ def _handle(batch: Unopened, meanwhile: Callable[[], None]) -> None:
             groups.setdefault(event.name, []).append(Item(row, event))
     if unreadable:
         mark_failed(unreadable)
+    platform = current_schema() == PUBLIC
+    owners = PLATFORM_OWNERS if platform else EVENT_OWNERS
     for name, items in groups.items():
-        owner = EVENT_OWNERS.get(name)
-        if owner is None:
+        owner = owners.get(name)
+        if platform and not is_platforms(name):
+            hand_over(items)
+        elif owner is None:
             mark_done(items, UNHANDLED)
         else:
             _handle_owned(owner, items, meanwhile)

@@ -25,6 +25,7 @@ RETRY_SECONDS = 1.0  # between two attempts to reach Postgres; meanwhile the spo
 MARK_SECONDS = 30.0  # how exactly a receiver knows its last event
 
 HEARD = "UPDATE public.tenants_receiver SET last_event_at = now() WHERE id = ANY(%s::uuid[])"
+HEARD_OF = "UPDATE public.tenants_corpapp SET last_event_at = now() WHERE id = ANY(%s::uuid[])"
 VERIFIED = "UPDATE public.tenants_receiver SET verified_at = now() WHERE id = ANY(%s::uuid[])"
 
 
@@ -133,13 +134,15 @@ class Flusher:
         heard = {arrival.record.receiver_id for arrival in batch if arrival.outcome is Outcome.STORED}
         heard = {name for name in heard if now - self._marked.get(name, -MARK_SECONDS) >= MARK_SECONDS}
         verified, self._verified = self._verified, set()
-        for statement, names in ((HEARD, heard), (VERIFIED, verified)):
+        apps = {arrival.app_id for arrival in batch if arrival.app_id and arrival.outcome is Outcome.STORED}
+        apps = {name for name in apps if now - self._marked.get(name, -MARK_SECONDS) >= MARK_SECONDS}
+        for statement, names in ((HEARD, heard), (HEARD_OF, apps), (VERIFIED, verified)):
             if names:
                 try:
                     self._inserter.execute(statement, (list(names),))
                 except psycopg2.Error:
                     log.warning("receiver not marked", exc_info=True)
-        self._marked.update(dict.fromkeys(heard, now))
+        self._marked.update(dict.fromkeys(heard | apps, now))
 
 
 def _read(arrival: Arrival) -> bool:

@@ -1,5 +1,6 @@
 """One look at a tenant's flow: what waits in the inbox and the outbox, and how fresh the mirror is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from django.db import connection
 from django.db.models import Max
 
 from callbacks import inbox
-from tenants.models import CorpApp, Job, OutgoingCall
+from tenants.models import CorpApp, Job, OutgoingCall, Receiver
 
 State = OutgoingCall.State
 
@@ -63,6 +64,12 @@ def health_of(tenant_id: int) -> Health:
         last_sync_at=synced.aggregate(at=Max("finished_at"))["at"],
         token=app.state if app else CorpApp.State.UNCHECKED,
     )
+
+
+def last_heard(receivers: Sequence[Receiver]) -> Receiver | None:
+    """Which of several addresses WeCom called last; one alone needs no name."""
+    times = {receiver.last_event_at: receiver for receiver in receivers if receiver.last_event_at is not None}
+    return times[max(times)] if len(receivers) > 1 and times else None
 
 
 def outbox_health(tenant_id: int) -> OutboxHealth:

@@ -15,6 +15,7 @@ from callbacks.stored import due
 from callbacks.urgent import drain_urgent
 from tenants.models import Tenant
 from tenants.polling import broker, inline
+from tenants.recycling import PUBLIC
 
 __all__ = [
     "Status",
@@ -58,7 +59,12 @@ SELECT count(*) FILTER (WHERE status = 'done'), count(*) FILTER (WHERE status = 
        count(*) FILTER (WHERE status = 'done' AND last_error = 'no handler'), count(*) FILTER (WHERE suspect)
 FROM public.callbacks_inbox WHERE tenant_id = %s
 """
-_LAST = "SELECT max(last_event_at) FROM public.tenants_receiver WHERE tenant_id = %s"
+_LAST = """
+SELECT max(last_event_at) FROM (
+    SELECT last_event_at FROM public.tenants_receiver WHERE tenant_id = %(tenant)s
+    UNION ALL SELECT last_event_at FROM public.tenants_corpapp WHERE tenant_id = %(tenant)s
+) AS heard
+"""
 _WAITING = """
 SELECT tenant.id, tenant.schema_name, place.lane
 FROM (
@@ -91,7 +97,7 @@ def status(tenant_id: int, *, settled: bool = False) -> Status:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, [tenant_id])
         pending, retrying, parked, dead, oldest = cursor.fetchone()
-        cursor.execute(_LAST, [tenant_id])
+        cursor.execute(_LAST, {"tenant": tenant_id})
         last = cursor.fetchone()[0]
         done: tuple[int | None, ...] = (None, None, None, None)
         if settled:
@@ -171,7 +177,7 @@ def poll() -> int:
     marks = wake.marks()
     for place in places:
         call = partial(wake.send, marks, [(place.schema, place.lane)])
-        if not broker.reached(wake.queue_of(place.lane), call):
+        if place.schema == PUBLIC or not broker.reached(wake.queue_of(place.lane), call):  # no task is the platform's
             inline.submit(("inbox", place.tenant_id, place.lane), partial(_handle, place))
     return len(places)
 

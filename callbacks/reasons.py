@@ -32,6 +32,7 @@ UNREADABLE = Words(
 KEY_MISSING = Words(_("平台暂时无法读取加密密钥。"), _("无需您处理；平台恢复密钥后请点击重试。"))
 OUR_FAULT = Words(_("系统处理时出错。"), _("请重试；仍然失败时，请把下面的代码发给我们。"))
 GIVEN_UP = _("已自动重试多次仍未成功；恢复后请点击重试。")
+OTHER_COMPANYS = "OtherReceiver: "  # as callbacks/stored.py writes it
 PASSING = {0, -1, 6000, 45009, 45033, *range(500, 600)}
 EVENT_WORDS = {"BadCallback": UNREADABLE, "KeyFault": KEY_MISSING}
 
@@ -51,6 +52,9 @@ UNCLEAR = Words(
 
 def reason_of_event(event: InboxEvent) -> Reason:
     raw = event.last_error
+    if event.status == InboxEvent.Status.IGNORED and raw.startswith(OTHER_COMPANYS):
+        corp = {"corp": raw.removeprefix(OTHER_COMPANYS)}
+        return Reason(_("这是发给另一个企业（%(corp)s）的事件：接入的企业已更换，没有用于现在的数据。") % corp, "", raw)
     if event.status == InboxEvent.Status.IGNORED:
         return Reason(_("已忽略"), raw)
     if event.status == InboxEvent.Status.DONE:

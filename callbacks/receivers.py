@@ -11,10 +11,12 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
+from callbacks.companies import Company, companies_of, is_platforms
 from tenants import keys
-from tenants.models import Receiver, ReceiverKey, Tenant
+from tenants.models import CorpApp, Receiver, ReceiverKey, Tenant
 from wecom.crypto import CallbackCrypto, Opened
 from wecom.errors import BadCallback
+from wecom.events import Event
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,7 @@ class ReceiversUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """A receiver with its keys ready to use, newest first."""
+    """A receiver with its keys ready to use, newest first. `companies` are those of a suite's receiver."""
 
     receiver_id: str
     tenant_id: int
@@ -41,6 +43,19 @@ class Doorkeeper:
     corp_id: str
     suite_id: str
     keys: tuple[tuple[int, CallbackCrypto], ...]
+    companies: Mapping[str, Company] | None = None
+
+    def whose(self, event: Event, receive_id: str) -> Company:
+        """The receiver's own tenant; of a suite the company that is named, or the platform while it has none."""
+        schema = self.schema if self.active else ""
+        if self.companies is None:
+            if receive_id == self.suite_id and event.text("AuthCorpId") not in ("", self.corp_id):
+                raise BadCallback("an event of another company: a suite's key is the same for all of them")
+            return Company(self.tenant_id, schema, "")
+        if event.suite_id not in (None, self.suite_id):
+            raise BadCallback("an event of another suite")
+        company = None if is_platforms(event.name) else self.companies.get(event.corp_id)
+        return company or Company(self.tenant_id, "", "")  # the poller looks after the platform's own
 
     def open(self, query: Mapping[str, str], body: bytes) -> tuple[int, Opened]:
         """The content and the version of the key that opened it."""
@@ -116,7 +131,8 @@ class Receivers:
 def _read(public_id: str) -> Doorkeeper | None:
     close_old_connections()  # no request cycle of Django does it here
     try:
-        receiver = Receiver.objects.select_related("tenant", "app").filter(public_id=public_id).first()
+        found = Receiver.objects.filter(public_id=public_id, retired_at=None)  # of a deleted one the door knows nothing
+        receiver = found.select_related("tenant", "app").first()
         if receiver is None:
             return None
         app = receiver.app
@@ -128,6 +144,7 @@ def _read(public_id: str) -> Doorkeeper | None:
             corp_id=app.corp_id,
             suite_id=app.suite_id,
             keys=receiver_keys(receiver, with_retired=False),
+            companies=companies_of(app) if app.lane == CorpApp.Lane.SUITE else None,
         )
     finally:
         close_old_connections()
@@ -139,10 +156,17 @@ def receiver_keys(receiver: Receiver, *, with_retired: bool) -> tuple[tuple[int,
     rows = ReceiverKey.objects.filter(receiver=receiver).order_by("-version")
     if not with_retired:
         rows = rows.filter(Q(retired_at=None) | Q(retired_at__gt=timezone.now() - GRACE))
-    addressees = frozenset(name for name in (receiver.app.corp_id, receiver.app.suite_id) if name)
+    whose = addressees(receiver.app)
     found = []
     for row in rows:
         token = keys.unseal(receiver.tenant_id, f"tenants_receiverkey|token|{row.pk}", bytes(row.token))
         aes_key = keys.unseal(receiver.tenant_id, f"tenants_receiverkey|aes_key|{row.pk}", bytes(row.aes_key))
-        found.append((row.version, CallbackCrypto(token.decode(), aes_key.decode(), addressees)))
+        found.append((row.version, CallbackCrypto(token.decode(), aes_key.decode(), whose)))
     return tuple(found)
+
+
+def addressees(app: CorpApp) -> frozenset[str]:
+    found = frozenset(name for name in (app.corp_id, app.suite_id) if name)
+    if app.lane == CorpApp.Lane.SUITE:  # what members do in a suite's app is addressed to their company
+        found |= companies_of(app).keys()
+    return found

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from callbacks.receivers import receiver_keys
+from callbacks.receivers import addressees, receiver_keys
 from tenants import keys
 from tenants.events import EVENT_OWNERS, NotYet
 from tenants.models import Receiver
 from tenants.staging import numbers
 from wecom.crypto import CallbackCrypto
-from wecom.errors import BadCallback, WeComMisconfigured, WeComRefused
+from wecom.errors import BadCallback, OtherReceiver, WeComMisconfigured, WeComRefused
 from wecom.events import Event, parse_event
 
 RETRY_DELAYS = (5, 30, 120, 600, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600)  # seconds; then a person must look
@@ -35,7 +35,8 @@ WHERE event_day = %s AND id = ANY(%s) AND status = 'new' RETURNING id
 """
 _FAILED = """
 UPDATE public.callbacks_inbox
-SET status = %s, attempts = %s, last_error = %s, due_at = now() + make_interval(secs => %s)
+SET status = %s, attempts = %s, last_error = %s, due_at = now() + make_interval(secs => %s),
+    done_at = CASE WHEN %s THEN now() END, urgent = urgent AND NOT %s
 WHERE event_day = %s AND id = ANY(%s) AND status = 'new'
 """
 
@@ -83,6 +84,9 @@ class _Keyring:
         if version not in found[1]:
             raise BadCallback("the key of this callback was deleted")
         return found[1][version]
+
+    def forget(self, receiver_id: str) -> None:
+        self._known.pop(receiver_id, None)
 
     def clear(self) -> None:
         self._known.clear()
@@ -164,7 +168,7 @@ _IDS = {
     "InfoType",
     "TimeStamp",
 }
-_IDS |= {"UserID", "ExternalUserID", "ChatId", "Id", "TagType", "StrategyId"}
+_IDS |= {"UserID", "ExternalUserID", "ChatId", "Id", "TagType", "StrategyId", "TagId"}
 
 
 def as_reread(event: Event) -> Event:
@@ -176,6 +180,8 @@ def as_reread(event: Event) -> Event:
         raise BadCallback("signed at another time than now, and nothing of it can be read again from WeCom")
     if event.change_type.endswith("_party"):
         change_type = "update_party"
+    if event.key == "change_contact.update_tag":
+        change_type = event.change_type
     fields = {name: value for name, value in event.fields.items() if name in _IDS}
     return event._replace(change_type=change_type, fields=fields | {"ChangeType": change_type})
 
@@ -196,13 +202,33 @@ def mark_done(items: Iterable[Item], note: str = "", *, before: str = "") -> set
 def mark_failed(failures: Sequence[tuple[Row, Exception]]) -> None:
     """Each goes its way by the family of its error: tried again later, parked for a person's repair, or buried."""
     ways: dict[tuple[str, int, str, float], list[Row]] = defaultdict(list)
+    whose = _addressees_now(row for row, error in failures if isinstance(error, OtherReceiver))
     for row, error in failures:
-        ways[_way(row, error)].append(row)
+        if isinstance(error, OtherReceiver):
+            ways[_way_of_another(row, error, whose[row.receiver_id])].append(row)
+        else:
+            ways[_way(row, error)].append(row)
     with connection.cursor() as cursor:
         for (status, attempts, text, delay), rows in ways.items():
             spread = delay * random.uniform(0.9, 1.1)
             for day, ids in _by_day(rows).items():
-                cursor.execute(_FAILED, [status, attempts, text, spread, day, ids])
+                over = status == "ignored"
+                cursor.execute(_FAILED, [status, attempts, text, spread, over, over, day, ids])
+
+
+def _addressees_now(rows: Iterable[Row]) -> dict[str, frozenset[str]]:
+    """By receiver: the keyring may be a minute old."""
+    keys = {row.receiver_id for row in rows}
+    found = Receiver.objects.select_related("app").filter(pk__in=keys) if keys else ()
+    return dict.fromkeys(keys, frozenset()) | {str(receiver.pk): addressees(receiver.app) for receiver in found}
+
+
+def _way_of_another(row: Row, error: OtherReceiver, whose: frozenset[str]) -> tuple[str, int, str, float]:
+    """Accepted when this connection was another company's: nothing of it belongs to the company that is here now."""
+    if error.receive_id in whose:
+        keyring.forget(row.receiver_id)
+        return "new", row.attempts, "", 0
+    return "ignored", row.attempts, f"{type(error).__name__}: {error.receive_id}", 0
 
 
 def _way(row: Row, error: Exception) -> tuple[str, int, str, float]:

@@ -26,9 +26,10 @@ from scrm.opening import create_operator, open_company
 from tenants import jobs
 from tenants.current import current_tenant
 from tenants.keys import unseal
-from tenants.models import Credential, Job, Receiver, ReceiverKey, Tenant
+from tenants.models import Credential, Job, Receiver, ReceiverKey, Suite, Tenant
 from tenants.provision import Connection, callback_url, store_secret
 from tenants.rotation import place_of
+from tenants.suites import add as add_suite
 
 SCHEMA = "demo"
 NAME = "青禾生活（演示企业）"
@@ -42,6 +43,7 @@ LOSS_ACTS = {
     News.DELETED_BY_CUSTOMER: "customer_deletes_staff",
     News.DELETED_BY_STAFF: "staff_deletes_customer",
 }
+PROVIDER, TEMPLATE, NAME_OF_TEMPLATE = "ww7d6c5b4a39281706", "dk7d6c5b4a39281706", "青禾客户助手"
 VISITORS = (("林晓雯", "周子轩", "何佳怡"), ("郭俊杰", "罗思琪"), ("宋雨桐",))
 WAIT_SECONDS = 20.0
 SYNC_SECONDS = 120.0
@@ -163,15 +165,29 @@ class Demo:
 
     def connect_callbacks(self, corp_id: str) -> str:
         """Tells the sandbox our callback URL; it verifies it as WeCom does. Returns what it said."""
-        receiver = Receiver.objects.get(tenant=current_tenant())
+        receiver = Receiver.objects.filter(tenant=current_tenant(), retired_at=None).earliest("created_at")
+        self._ask("POST", f"/_sandbox/corps/{corp_id}/callback", self._entered(receiver))
+        return callback_url(receiver)
+
+    def provider(self) -> None:
+        """A template of 代开发, so that a company without an app can be tried as well: it connects by a scan."""
+        known = {"provider_corp_id": PROVIDER, "secret": f"demo-{TEMPLATE}", "provider_secret": f"demo-{PROVIDER}"}
+        suite = Suite.objects.filter(suite_id=TEMPLATE).first() or add_suite(TEMPLATE, name=NAME_OF_TEMPLATE, **known)
+        there = self._ask("GET", "/_sandbox/suites")["suites"]
+        if TEMPLATE not in {one["suite_id"] for one in there}:
+            self._ask("POST", "/_sandbox/suites", {"suite_id": TEMPLATE, "name": NAME_OF_TEMPLATE, **known})
+        self._ask("POST", f"/_sandbox/suites/{TEMPLATE}/callback", self._entered(suite.receivers.get()))
+
+    @staticmethod
+    def _entered(receiver: Receiver) -> dict[str, str]:
+        """What an admin of WeCom copies from us."""
         key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).latest("version")
         url = f"http://127.0.0.1:{settings.PORT}/wecom/callback/{receiver.public_id}/"
         token, aes_key = (
             unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
             for name in ("token", "aes_key")
         )
-        self._ask("POST", f"/_sandbox/corps/{corp_id}/callback", {"url": url, "token": token, "aes_key": aes_key})
-        return callback_url(receiver)
+        return {"url": url, "token": token, "aes_key": aes_key}
 
     def toolbar(self, corp: dict[str, Any]) -> None:
         """What an admin enters in WeCom: the page beside chats, the one of the workbench, and the trusted domain."""

@@ -1,4 +1,4 @@
-"""The inbox as the vendor console sees it: Django's admin knows no composite keys, and the number alone is unique."""
+"""Rows of the shared schema as the vendor console sees them."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +8,8 @@ from tenants.models import Tenant
 
 
 class InboxRow(models.Model):
-    """Read-only view of callbacks.InboxEvent. No migration: the table is the other's."""
+    """Read-only view of callbacks.InboxEvent: Django's admin knows no composite keys, and the number alone is unique.
+    No migration: the table is the other's."""
 
     id = models.BigIntegerField("ID", primary_key=True)
     event_day = models.DateField(_("事件日期"))

@@ -153,6 +153,7 @@ CACHES = {
 
 # -- WeCom -------------------------------------------------------------------------------------------------------------
 WECOM_OAUTH_BASE = env("WECOM_OAUTH_BASE", "https://open.weixin.qq.com")
+WECOM_INSTALL_BASE = env("WECOM_INSTALL_BASE", "https://open.work.weixin.qq.com").rstrip("/")
 WECOM_API_BASE = env("WECOM_API_BASE", "https://qyapi.weixin.qq.com").rstrip("/")
 # hosts besides loopback to which plain HTTP is allowed: the sandbox of docker-compose.yml
 WECOM_TRUSTED_HOSTS = [host for host in env("WECOM_TRUSTED_HOSTS").split(",") if host]

@@ -43,10 +43,10 @@ from sop import exits as sop_exits
 from sop import tasks as staff_tasks
 from tagging import corp_tags, criteria, gone, marking, rule_conditions, rules, runs, segment_uses, segments, triggers
 from tagging.signals import segment_entered
-from tenants import checks, housekeeping, schedule
+from tenants import checks, housekeeping, schedule, suite_events
 from tenants.closing import ELSEWHERE, SHARED_ROWS, Elsewhere
 from tenants.due import DUE_HANDLERS
-from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading, Urgent
+from tenants.events import EVENT_OWNERS, PLATFORM_OWNERS, URGENT_HANDLERS, Owner, Reading, Urgent
 from tenants.isolation import each_tenant
 from tenants.jobs import JOB_KINDS, start
 from tenants.models import CorpApp, Job, Tenant
@@ -212,12 +212,7 @@ POLLERS = [*housekeeping.POLLERS, Poller("inbox", inbox.poll), Poller("gaps", ga
 
 def connect() -> None:
     """Fill the registries of the lower layers."""
-    EVENT_OWNERS.update(WECOM_EVENTS)
-    URGENT_HANDLERS.update(URGENT)
-    OUTCOMES.update(OUTCOMES_OF_CALLS)
-    RECONCILERS.update(LOST_CREATES)
-    MENDERS[MediaExpired] = media.mend
-    MENDERS[TagGone] = gone.mend
+    talk_with_wecom()
     DUE_HANDLERS[media.DUE] = media.fall_due
     media.STANDING[:] = [materials_of_welcomes]
     ELSEWHERE[:] = [Elsewhere(storage.copy_of_tenant, storage.delete_of_tenant)]
@@ -263,14 +258,19 @@ def connect() -> None:
     HEALTH_FIGURES[:] = [outcomes.figures]
 
 
+def talk_with_wecom() -> None:
+    """Who owns what it tells, and what becomes of what it is told."""
+    EVENT_OWNERS.update(WECOM_EVENTS)
+    PLATFORM_OWNERS.update(suite_events.OWNERS)
+    URGENT_HANDLERS.update(URGENT)
+    OUTCOMES.update(OUTCOMES_OF_CALLS)
+    RECONCILERS.update(LOST_CREATES)
+    MENDERS[MediaExpired] = media.mend
+    MENDERS[TagGone] = gone.mend
+
+
 def join_the_rooms() -> None:
     """What rooms of one floor do for each other."""
     origins.ORIGINS[mass.ORIGIN] = task_broadcasts.ORIGIN
     mass.MAKE[:] = [task_broadcasts.make]
     mass.MADE[:] = [task_broadcasts.made]
-    delivered.connect(task_broadcasts.was_delivered, dispatch_uid="tasks done by mass messages")
-    segment_uses.USES[:] = [
-        plan_pages.uses_of_segment,
-        broadcast_pages.uses_of_segment,
-        assignment_pages.uses_of_segment,
-    ]

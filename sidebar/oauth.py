@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts import lockout
+from accounts.seats import NoSeat
 from console.audit import client_ip
+from members import seats
 from members.models import Staff
 from sidebar.access import salt, sign_in, sign_in_url
-from tenants.current import client_for, main_app
+from sidebar.member import app_id, member_of
+from tenants.current import main_app
 from tenants.faults import words_for
-from tenants.models import OutgoingCall
 from wecom.errors import WeComError, WeComMisconfigured
 
 STATE_COOKIE = "seller_state"
@@ -42,7 +44,7 @@ def leave(request: HttpRequest, then: str, *, tries: int) -> HttpResponse:
         return failed(request, str(words_for(fault.code).cause), str(words_for(fault.code).fix))
     state = secrets.token_hex(16)
     query = {
-        "appid": app.corp_id,
+        "appid": app_id(app),
         "redirect_uri": request.build_absolute_uri(reverse("sidebar:signed_in")),
         "response_type": "code",
         "scope": "snsapi_base",
@@ -77,7 +79,7 @@ def back(request: HttpRequest) -> HttpResponse:
     if lockout.is_closed(address):  # WeCom's answers to made-up codes are calls that the members' own need
         return failed(request, _("这个网络连续多次登录失败，已暂停登录。"), _("请 15 分钟后再试。"))
     try:
-        userid = member_of(code)
+        userid = member_of(main_app(), code)
     except WeComError as error:
         if error.code in CODE_USED:
             lockout.count(address)
@@ -94,18 +96,17 @@ def back(request: HttpRequest) -> HttpResponse:
             _("还没有您的员工资料，或者您的账号已停用。"),
             _("请管理员把您加入应用的可见范围，并在工作台点“立即同步”。"),
         )
+    try:
+        seats.take(staff)
+    except NoSeat:
+        cause = _("贵公司的席位已用完，您暂时不能使用侧边栏。")
+        return failed(request, cause, _("请联系贵公司的 SCRM 管理员：停用不再使用的账号，或增加席位。然后点“重试”。"))
+    except seats.TurnedOff:
+        return failed(request, _("管理员已停用您的侧边栏。"), _("如需继续使用，请联系贵公司的 SCRM 管理员重新启用。"))
     response = sign_in(HttpResponseRedirect(inner(then)), staff)
     response.delete_cookie(STATE_COOKIE, path=reverse("sidebar:shell"))
     add_never_cache_headers(response)
     return response
-
-
-def member_of(code: str) -> str:
-    """The member behind a code; "" for somebody from outside (path/91023)."""
-    client = client_for(main_app(), "app", priority=OutgoingCall.Priority.INTERACTIVE)
-    answer = client.call("auth/getuserinfo", {"code": code})
-    found = answer.get("userid") or answer.get("UserId") or ""
-    return found if isinstance(found, str) and "/" not in found else ""
 
 
 def inner(path: str) -> str:

@@ -1,21 +1,26 @@
 """Is a company's connection to WeCom in order? Live checks with cause and fix, and the resumption of what waited."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from tenants import outbox
+from tenants.authorising import learn
 from tenants.current import client_for
-from tenants.faults import Words, words_for
+from tenants.faults import words_for
 from tenants.judging import APP_WIDE
+from tenants.keys import KeyFault
 from tenants.models import CorpApp, Credential, OutgoingCall, Receiver, Tenant
-from tenants.tokens import BAD_SECRET, mark_broken
+from tenants.recycling import PUBLIC
+from tenants.tokens import BAD_SECRET, OF_COMPANIES, mark_broken
 from wecom.client import WeComClient
 from wecom.errors import WeComError, WeComMisconfigured, WeComRefused
 
@@ -38,6 +43,9 @@ SECRET_HOPED_FOR = timedelta(hours=3)
 SECRET_TRIED_SELDOM = timedelta(hours=6)  # once it was wrong for so long that nobody seems to be at it
 PRIORITY = OutgoingCall.Priority.INTERACTIVE
 
+BRING_CUSTOMERS = (Receiver.Purpose.APP, Receiver.Purpose.CONTACT, Receiver.Purpose.OTHER)
+"""Which receivers may be told to receive the events of customers (wecom-api.md 1.1)."""
+
 Text = str | Promise
 
 
@@ -57,10 +65,20 @@ class Check:
 def check_app(app: CorpApp) -> list[Check]:
     """All checks, in the order in which a company sets them up. Records the app's state and resumes what waited."""
     app.refresh_from_db()
+    _learn(app)
     rows, fault = _live(app)
     rows += _callbacks(app)
     _record(app, fault)
     return rows
+
+
+def _learn(app: CorpApp) -> None:
+    """What was not heard of when the company authorised the app is asked for again."""
+    if app.lane == CorpApp.Lane.PROVIDER and app.agent_id is None:
+        try:
+            learn(app)
+        except WeComError as error:
+            logger.warning("what the company authorised was not read: %s", error)
 
 
 def _live(app: CorpApp) -> tuple[list[Check], WeComError | None]:
@@ -88,7 +106,8 @@ def _questions(app: CorpApp) -> list[tuple[str, Text, Callable[[], object]]]:
     if app.agent_id is not None:
         agent_id = app.agent_id
         questions.append(("agent", _("应用ID 与可见范围"), lambda: _client(app, "app").agent(agent_id)))
-    questions.append(("customers", _("客户联系权限"), lambda: _client(app, "contact").follow_user_list()))
+    if app.is_main:  # by any other app no customer is asked about
+        questions.append(("customers", _("客户联系权限"), lambda: _client(app, "contact").follow_user_list()))
     return questions
 
 
@@ -115,25 +134,56 @@ def _trusted_ip(fault: WeComError | None, rows: list[Check]) -> Check:
 
 
 def _callbacks(app: CorpApp) -> list[Check]:
-    receivers = list(Receiver.objects.filter(app=app))
-    verified = any(receiver.verified_at for receiver in receivers)
-    received = max((r.last_event_at for r in receivers if r.last_event_at), default=None)
-    unverified = Words(
-        _("企业微信还没有验证过接收事件的网址。"),
-        _("在应用详情页「接收消息」和「客户联系 → API」中填写网址、Token 和 EncodingAESKey，并保存。"),
+    """Of the main app: all addresses of the company that bring customers' events, and one of them is enough. Which one
+    that is, is decided in WeCom's admin. Of another app: its own, if it has any."""
+    if app.is_of_suite:  # WeCom calls the address of the suite, which is everyone's
+        return [_event(app.last_event_at)]
+    live = list(Receiver.objects.filter(tenant=app.tenant_id, retired_at=None).order_by("created_at"))
+    if not app.is_main:
+        own = [receiver for receiver in live if receiver.app_id == app.pk]
+        return [_verified(own)] if own else []
+    heard = [receiver for receiver in live if receiver.purpose in BRING_CUSTOMERS]
+    received = max((receiver.last_event_at for receiver in heard if receiver.last_event_at), default=None)
+    if app.lane == CorpApp.Lane.PROVIDER:
+        return [_verified(heard, fix=_("请服务商在企业微信服务商后台填写这个应用的回调地址。")), _event(received)]
+    return [_verified(heard, silent=[receiver for receiver in live if not receiver.verified_at]), _event(received)]
+
+
+def _verified(receivers: list[Receiver], silent: Sequence[Receiver] = (), fix: Text = "") -> Check:
+    """Green with one that WeCom verified; where there are several, those that it did not are named."""
+    name, title = "callback", _("接收事件的网址")
+    if any(receiver.verified_at for receiver in receivers):
+        return Check(name, title, True, cause_zh=_named(_("还没有验证：{names}。"), silent) if silent else "")
+    if not receivers:
+        add = _("新增一个用途为「客户联系」的回调地址，填到企业微信管理后台。")
+        return Check(name, title, False, None, _("没有接收客户事件的回调地址。"), add)
+    cause: Text = _("企业微信还没有验证过接收事件的网址。")
+    if len(receivers) > 1:
+        cause = _named(_("企业微信还没有验证过接收事件的网址：{names}。"), receivers)
+    fix = fix or _("在应用详情页「接收消息」和「客户联系 → API」中填写网址、Token 和 EncodingAESKey，并保存。")
+    return Check(name, title, False, None, cause, fix)
+
+
+def _event(received: datetime | None) -> Check:
+    name, title = "event", _("收到事件")
+    if received is not None:
+        return Check(name, title, True, detail=received.isoformat())
+    return Check(
+        name, title, None, None, _("还没有收到过事件。"), _("用一个客户添加员工来试一次；事件应在几秒内到达。")
     )
-    silent = Words(_("还没有收到过事件。"), _("用一个客户添加员工来试一次；事件应在几秒内到达。"))
-    url, event = _("接收事件的网址"), _("收到事件")
-    return [
-        Check("callback", url, True) if verified else Check("callback", url, False, None, *unverified),
-        Check("event", event, True, detail=received.isoformat())
-        if received
-        else Check("event", event, None, None, *silent),
-    ]
+
+
+def _named(words: Any, receivers: Sequence[Receiver]) -> Text:
+    purposes = dict.fromkeys(str(receiver.get_purpose_display()) for receiver in receivers)
+    return format_lazy(words, names=str(_("、")).join(purposes))
 
 
 def _client(app: CorpApp, secret: str) -> WeComClient:
-    return client_for(app, secret, priority=PRIORITY, insist=True)
+    """A secret that cannot be opened any more is as good as none: it has to be entered again."""
+    try:
+        return client_for(app, secret, priority=PRIORITY, insist=True)
+    except KeyFault as fault:
+        raise WeComMisconfigured(41004, "the stored secret cannot be opened", "gettoken") from fault
 
 
 def _token(app: CorpApp, secret: str) -> None:
@@ -158,7 +208,7 @@ def _has_bad_secret(app: CorpApp) -> bool:
 
 
 def _is_bad_secret(code: int | None, call: str) -> bool:
-    return code in BAD_SECRET and call.startswith("gettoken")
+    return code in BAD_SECRET and call.startswith(tuple(OF_COMPANIES))
 
 
 def _record(app: CorpApp, fault: WeComError | None) -> None:
@@ -178,6 +228,8 @@ def _start_again(app: CorpApp, *, was_green: bool) -> None:
     count = outbox.try_parked(app) if was_green else outbox.resume(app)
     if count:
         logger.info("app %s is in order: %s parked calls go out", app.pk, count)
+    if not app.is_main:  # what waits in the inbox and elsewhere waits for the main app
+        return
     with app.tenant:
         for resume in RESUMERS:
             try:
@@ -193,8 +245,10 @@ def check_waiting_apps() -> int:
     """Check the apps that are broken or were never checked, and those whose tenants have parked work."""
     parked = OutgoingCall.objects.filter(state=OutgoingCall.State.PARKED).values_list("tenant_id", flat=True).distinct()
     tenants = set(parked).union(*(waiting() for waiting in WAITING))
-    apps = CorpApp.objects.filter(tenant__status=Tenant.Status.ACTIVE).filter(
-        Q(state__in=[CorpApp.State.BROKEN, CorpApp.State.UNCHECKED]) | Q(tenant__in=tenants)
+    apps = (
+        CorpApp.objects.exclude(tenant__schema_name=PUBLIC)
+        .filter(tenant__status=Tenant.Status.ACTIVE)
+        .filter(Q(state__in=[CorpApp.State.BROKEN, CorpApp.State.UNCHECKED]) | Q(tenant__in=tenants))
     )
     checked = 0
     for app in apps.select_related("tenant").order_by("checked_at"):

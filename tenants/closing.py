@@ -24,6 +24,7 @@ from tenants.middleware import hosts
 from tenants.models import (
     AccessToken,
     ApiBreaker,
+    Authorisation,
     CorpApp,
     Credential,
     Domain,
@@ -50,6 +51,7 @@ SHARED_ROWS: dict[str, Rows] = {
     "tenants_outgoingcall": lambda tenant: OutgoingCall.objects.filter(tenant=tenant),
     "tenants_job": lambda tenant: Job.objects.filter(tenant=tenant),
     "tenants_accesstoken": lambda tenant: AccessToken.objects.filter(app__tenant=tenant),
+    "tenants_authorisation": lambda tenant: Authorisation.objects.filter(tenant=tenant),
     "tenants_receiverkey": lambda tenant: ReceiverKey.objects.filter(receiver__tenant=tenant),
     "tenants_receiver": lambda tenant: Receiver.objects.filter(tenant=tenant),
     "tenants_credential": lambda tenant: Credential.objects.filter(app__tenant=tenant),

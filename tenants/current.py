@@ -1,15 +1,20 @@
 """The tenant of the current schema, its WeCom app, and a client that speaks for it."""
 
+from functools import partial
+
 from django.conf import settings
 from django.db import connection
 
+from tenants.credentials import key_of_token, newest_credential, opened
 from tenants.isolation import require_tenant
-from tenants.keys import unseal
 from tenants.limits import gate_for, watch_for
 from tenants.models import CorpApp, Credential, OutgoingCall, Tenant
-from tenants.tokens import PostgresTokens, token_key
+from tenants.suites import client_of, suite_of
+from tenants.tokens import PostgresTokens
+from wecom import grants
 from wecom.client import AppCredentials, WeComClient
 from wecom.errors import WeComMisconfigured
+from wecom.exchange import Exchange
 
 KINDS = {
     "contact": Credential.Kind.CONTACT_SECRET,
@@ -48,8 +53,9 @@ def client_for(
     kinds = [kind for kind in (KINDS.get(secret), app.own_secret) if kind is not None]
     credential = next((found for kind in kinds if (found := newest_credential(app, kind)) is not None), None)
     if credential is None:
-        raise WeComMisconfigured(41004, "no secret is stored", "gettoken")
-    plain = unseal(app.tenant_id, credential_name(credential), bytes(credential.sealed)).decode()
+        raise _nothing_to_show(app)
+    plain = opened(app, credential)
+    through_suite = app.is_of_suite
     return WeComClient(
         AppCredentials(key_of_token(app, credential), app.corp_id, plain),
         PostgresTokens(app, credential.kind, insist=insist),
@@ -57,18 +63,17 @@ def client_for(
         gate=gate_for(app, priority),
         watch=watch_for(app, priority),
         trusted_hosts=frozenset(getattr(settings, "WECOM_TRUSTED_HOSTS", ())),
+        grant=grants.of_authorised_corp(app.corp_id, plain) if through_suite else None,
+        by=partial(_suite, app.suite_id, priority) if through_suite else None,
     )
 
 
-def newest_credential(app: CorpApp, kind: str) -> Credential | None:
-    return Credential.objects.filter(app=app, kind=kind, retired_at=None).order_by("-version").first()
+def _suite(suite_id: str, priority: int) -> Exchange:
+    """Asks for the tokens of the companies that installed a suite; needed every two hours, so made when it is."""
+    return client_of(suite_of(suite_id), priority=priority).exchange
 
 
-def key_of_token(app: CorpApp, credential: Credential) -> str:
-    """A new secret, or the same of another corp, has no token yet: the live check of it is one of itself."""
-    return token_key(app.pk, credential.kind, f"{app.corp_id}:{credential.version}")
-
-
-def credential_name(credential: Credential) -> str:
-    """What a credential's seal is bound to."""
-    return f"tenants_credential|sealed|{credential.pk}"
+def _nothing_to_show(app: CorpApp) -> WeComMisconfigured:
+    if app.lane == CorpApp.Lane.PROVIDER:
+        return WeComMisconfigured(48004, "the company withdrew its authorisation", "cancel_auth")
+    return WeComMisconfigured(41004, "no secret is stored", "gettoken")

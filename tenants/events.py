@@ -50,4 +50,5 @@ class Urgent:
 
 
 EVENT_OWNERS: dict[str, Owner] = {}  # by Event.name; filled by scrm/wiring.py
+PLATFORM_OWNERS: dict[str, Owner] = {}  # of what concerns a suite, not a company's data; in the public schema
 URGENT_HANDLERS: dict[str, Urgent] = {}  # by Event.key

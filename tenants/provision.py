@@ -3,6 +3,8 @@
 import base64
 import binascii
 import re
+import secrets
+import string
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +26,7 @@ HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]
 CORP_ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 TOKEN = re.compile(r"[A-Za-z0-9]{1,32}")
 AES_KEY = re.compile(r"[A-Za-z0-9]{43}")
+ALPHABET = string.ascii_letters + string.digits
 RESERVED = frozenset({"public", "information_schema", "ops", "www", "api", "template", "admin"})
 
 
@@ -103,9 +106,11 @@ def create_tenant(
     name = name.strip()
     if not name or len(name) > 100:
         raise Refused("name: 1–100 characters")
+    if seats < 1:
+        raise Refused("seats: at least 1, the first owner takes one")
     if connection_to_wecom:
         connection_to_wecom.check()
-    _refuse_what_is_there(schema, host)
+    _refuse_what_is_there(schema, host, connection_to_wecom)
     connection.set_schema_to_public()
     with transaction.atomic():
         tenant = Tenant(schema_name=schema, name=name, plan=plan, seats=seats, migration_state=state_of_code()[:16])
@@ -119,15 +124,27 @@ def create_tenant(
     return tenant
 
 
-def _refuse_what_is_there(schema: str, host: str) -> None:
+def _refuse_what_is_there(schema: str, host: str, wecom: Connection | None) -> None:
     if Tenant.objects.filter(schema_name__iexact=schema).exists():
         raise Refused(f"schema {schema!r}: there is a tenant of this name")
     if Domain.objects.filter(domain=host).exists():
         raise Refused(f"domain {host!r}: it belongs to another tenant")
+    if wecom:
+        _refuse_apps_of_others(wecom)
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema])
         if cursor.fetchone():
             raise Refused(f"schema {schema!r}: the database has a schema of this name that is no tenant's")
+
+
+def _refuse_apps_of_others(wecom: Connection) -> None:
+    """An app is connected once on this platform: its events and its limits belong to one account."""
+    twin = CorpApp.objects.filter(corp_id=wecom.corp_id, agent_id=wecom.agent_id).select_related("tenant").first()
+    if twin is not None:
+        raise Refused(
+            f"agent {wecom.agent_id} of corp {wecom.corp_id!r}: tenant {twin.tenant.schema_name!r} has this app; "
+            "take another self-built app, or change that tenant's connection first"
+        )
 
 
 def connect(tenant: Tenant, wecom: Connection) -> Receiver:
@@ -178,6 +195,22 @@ def store_receiver_key(receiver: Receiver, token: str, aes_key: str) -> Receiver
     key.aes_key = keys.seal(receiver.tenant_id, place_of(key, "aes_key"), aes_key)
     key.save()
     return key
+
+
+@transaction.atomic
+def add_receiver(app: CorpApp, purpose: str = Receiver.Purpose.APP) -> Receiver:
+    """An address of ours for WeCom's callbacks, with a Token and EncodingAESKey made here."""
+    receiver = Receiver.objects.create(tenant=app.tenant, app=app, purpose=purpose)
+    renew_key(receiver)
+    return receiver
+
+
+def renew_key(receiver: Receiver) -> ReceiverKey:
+    return store_receiver_key(receiver, _random_text(24), _random_text(43))
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _i in range(length))
 
 
 def callback_url(receiver: Receiver) -> str:

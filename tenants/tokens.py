@@ -23,8 +23,11 @@ logger = logging.getLogger(__name__)
 CACHED_SECONDS = 60.0
 FLIGHT_WAIT_SECONDS = 20.0
 LOCK_SPACE = 0x544F4B45  # "TOKE": the first half of the advisory lock's number
-BAD_SECRET = frozenset({40001, 40013, 40056, 40084, 41002, 41004})
+BAD_SECRET = frozenset({40001, 40013, 40056, 40080, 40083, 40084, 41002, 41004})
 """Answers of gettoken that no repeat can mend; repeating 40001 shuts out our IP for an hour, for all tenants."""
+OF_SUITES = frozenset({"service/get_suite_token", "service/get_provider_token"})
+OF_COMPANIES = frozenset({"gettoken", "service/get_corp_token"})
+"""Where tokens come from. A company's may be asked for by its suite, whose own secret may be what is wrong then."""
 
 
 def token_key(app_id: UUID, kind: str, of: str = "") -> str:
@@ -101,7 +104,8 @@ class PostgresTokens:
                 try:
                     yield
                 except WeComMisconfigured as error:
-                    if error.call == "gettoken" and error.code in BAD_SECRET:
+                    asks = OF_SUITES if self._app.lane == CorpApp.Lane.SUITE else OF_COMPANIES
+                    if error.call in asks and error.code in BAD_SECRET:
                         mark_broken(self._app, error.code, _call(self._kind))
                     raise
         finally:
@@ -196,4 +200,4 @@ def _locked(sql: str, numbers: list[int]) -> bool:
     return bool(row and row[0])
 
 
-__all__ = ["BAD_SECRET", "PostgresTokens", "forget_tokens", "mark_broken", "token_key"]
+__all__ = ["BAD_SECRET", "OF_COMPANIES", "PostgresTokens", "forget_tokens", "mark_broken", "token_key"]

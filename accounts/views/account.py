@@ -13,6 +13,7 @@ from accounts.access import operator_of, operator_required, role_required
 from accounts.forms import CodeForm, ConfirmForm, PasswordForm
 from console import answers, audit
 from console.access import ROLES
+from console.qr import picture
 
 UNCONFIRMED = "new_second_factor"  # session key, until the first code confirms it
 
@@ -62,7 +63,7 @@ def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     values = {
         "form": form,
         "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
-        "picture": second_factor.picture(second_factor.uri(operator, secret)),
+        "picture": picture(second_factor.uri(operator, secret)),
         "forced": operator.owes_second_factor,
     }
     return render(request, "accounts/second_factor.html", values, status=422 if form.errors else 200)

@@ -5,21 +5,27 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Greatest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils.html import format_html
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
 from scrm.ops.pages import VendorInline, VendorPage, actor
 from scrm.ops.site import site
-from tenants import closing
+from tenants import authorising, closing
+from tenants.keys import unseal
 from tenants.middleware import hosts
-from tenants.models import CorpApp, Credential, Domain, DomainFile, Receiver, Tenant
+from tenants.models import Authorisation, CorpApp, Credential, Domain, DomainFile, Receiver, ReceiverKey, Tenant
 from tenants.provision import Refused, callback_url, check_aes_key, check_host, store_receiver_key, store_secret
 from tenants.recycling import PUBLIC
+from tenants.rotation import place_of
+from tenants.tokens import forget_tokens
 
 
 class DomainInline(VendorInline):
@@ -37,20 +43,37 @@ class DomainFileInline(VendorInline):
     fields = readonly_fields = ("name", "content", "created_at")
 
 
+class SeatsFilter(admin.SimpleListFilter):
+    title = _("席位")
+    parameter_name = "seats"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("full", _("已用完")), ("free", _("有空余"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> QuerySet[Tenant]:
+        full = Q(seats_used__gte=F("seats"))
+        return queryset.filter(full if self.value() == "full" else ~full) if self.value() else queryset
+
+
 @admin.register(Tenant, site=site)
 class TenantPage(VendorPage):
     editable = ("name", "plan", "seats")
-    list_display = ("name", "schema_name", "state", "plan", "seats", "migration_state", "created_at")
-    list_filter = ("status", "plan")
+    list_display = ("name", "schema_name", "state", "plan", "seats_of_company", "migration_state", "created_at")
+    list_filter = ("status", "plan", SeatsFilter)
     search_fields = ("name", "schema_name", "domains__domain", "apps__corp_id")
     fields = (
-        *("name", "schema_name", "status", "plan", "seats", "uid", "migration_state", "created_at", "suspended_at"),
+        *("name", "schema_name", "status", "plan", "seats", "seats_used"),
+        *("uid", "migration_state", "created_at", "suspended_at"),
     )
     inlines = (DomainInline, AppInline, DomainFileInline)
     actions = ("suspend", "resume")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         return super().get_queryset(request).exclude(schema_name=PUBLIC)
+
+    @display(description=_("席位（已用 / 购买）"), ordering=F("seats_used") * 1.0 / Greatest("seats", 1))
+    def seats_of_company(self, tenant: Tenant) -> str:
+        return f"{tenant.seats_used} / {tenant.seats}"
 
     @display(
         description=_("状态"),
@@ -124,19 +147,26 @@ class DomainPage(VendorPage):
         hosts.forget()
 
 
-def secret_field(label: Any) -> forms.CharField:
+def secret_field(label: Any, *, required: bool = False, help_text: Any = "") -> forms.CharField:
     """Typed in, never shown again: empty leaves the stored one as it is."""
     return forms.CharField(
         label=label,
-        required=False,
+        required=required,
         strip=True,
         max_length=512,
-        help_text=_("留空则不修改；保存后不再显示"),
+        help_text=help_text or (_("保存后不再显示") if required else _("留空则不修改；保存后不再显示")),
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
 
 
 class AppForm(forms.ModelForm):
+    company = forms.ModelChoiceField(
+        label=_("分配给企业"),
+        queryset=Tenant.objects.exclude(schema_name=PUBLIC),
+        required=False,
+        help_text=_("企业在应用市场自行安装、尚未对应到账号时，在这里选择它的账号"),
+        widget=UnfoldAdminSelectWidget,
+    )
     new_app_secret = secret_field(_("新的应用 Secret（服务商授权：永久授权码）"))
     new_contact_secret = secret_field(_("新的客户联系 Secret"))
 
@@ -144,19 +174,32 @@ class AppForm(forms.ModelForm):
         model = CorpApp
         fields = ("name",)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.tenant.schema_name != PUBLIC:
+            self.fields["company"].disabled = True
+            self.fields["company"].initial = self.instance.tenant
+
 
 @admin.register(CorpApp, site=site)
 class AppPage(VendorPage):
-    editable = ("name", "new_app_secret", "new_contact_secret")
+    editable = ("name", "company", "new_app_secret", "new_contact_secret")
     form = AppForm
-    list_display = ("tenant", "name", "lane", "corp_id", "agent_id", "state", "state_code", "checked_at")
+    list_display = ("company_name", "name", "lane", "corp_id", "agent_id", "state", "state_code", "checked_at")
     list_filter = ("lane", "state")
-    search_fields = ("tenant__name", "tenant__schema_name", "corp_id")
+    search_fields = ("tenant__name", "tenant__schema_name", "corp_id", "suite_id")
     list_select_related = ("tenant",)
     fields = (
         *("tenant", "lane", "name", "corp_id", "agent_id", "suite_id", "is_main", "state", "state_code", "state_call"),
-        *("checked_at", "secrets", "new_app_secret", "new_contact_secret"),
+        *("authorised_at", "checked_at", "secrets", "company", "new_app_secret", "new_contact_secret"),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CorpApp]:
+        return super().get_queryset(request).exclude(lane=CorpApp.Lane.SUITE)
+
+    @display(description=_("企业"), ordering="tenant__name")
+    def company_name(self, app: CorpApp) -> str:
+        return _now("未分配") if app.tenant.schema_name == PUBLIC else app.tenant.name
 
     @admin.display(description=_("已保存的凭证"))
     def secrets(self, app: CorpApp) -> str:
@@ -165,14 +208,22 @@ class AppPage(VendorPage):
 
     def save_model(self, request: HttpRequest, obj: CorpApp, form: Any, change: bool) -> None:
         secrets = {
-            obj.own_secret or Credential.Kind.PERMANENT_CODE: form.cleaned_data["new_app_secret"],
+            obj.own_secret: form.cleaned_data["new_app_secret"],
             Credential.Kind.CONTACT_SECRET: form.cleaned_data["new_contact_secret"],
         }
+        company = form.cleaned_data["company"]
         with transaction.atomic():
             obj.save(update_fields=["name"])
+            if company is not None and obj.tenant.schema_name == PUBLIC:
+                problem = authorising.assign(obj, company)
+                if problem:
+                    self.message_user(request, Authorisation.Problem(problem).label, messages.ERROR)
+                else:
+                    closing.audit(company, "app_assigned", by=actor(request), app=str(obj.pk), corp=obj.corp_id)
             for kind, secret in secrets.items():
                 if secret:
                     store_secret(obj, kind, secret)
+                    forget_tokens(obj)
                     closing.audit(obj.tenant, "secret_replaced", by=actor(request), app=str(obj.pk), kind=kind)
 
 
@@ -202,10 +253,29 @@ class ReceiverForm(forms.ModelForm):
 class ReceiverPage(VendorPage):
     editable = ("new_token", "new_aes_key")
     form = ReceiverForm
-    list_display = ("tenant", "public_id", "app", "verified_at", "last_event_at")
+    list_display = ("tenant", "public_id", "app", "purpose", "verified_at", "last_event_at", "retired_at")
     search_fields = ("tenant__name", "tenant__schema_name", "public_id")
     list_select_related = ("tenant", "app")
-    fields = ("tenant", "app", "url", "verified_at", "last_event_at", "created_at", "new_token", "new_aes_key")
+    fields = (
+        *("tenant", "app", "purpose", "url", "verified_at", "last_event_at", "created_at", "retired_at"),
+        *("new_token", "new_aes_key"),
+    )
+    actions_detail = ("show_key",)
+
+    @action(description=_("查看 Token 和 EncodingAESKey"), url_path="key")
+    def show_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """For the provider's own admin, where the addresses of suites and of apps made from templates are entered."""
+        receiver = get_object_or_404(Receiver, pk=object_id)
+        key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).order_by("-version").first()
+        if key is None:
+            raise Http404
+        closing.audit(receiver.tenant, "receiver_key_shown", by=actor(request), receiver=receiver.public_id)
+        shown = {
+            name: unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
+            for name in ("token", "aes_key")
+        }
+        context = {**site.each_context(request), **shown, "url": callback_url(receiver), "receiver": receiver}
+        return render(request, "ops/receiver_key.html", context | {"title": _("Token 和 EncodingAESKey")})
 
     @admin.display(description=_("回调 URL"))
     def url(self, receiver: Receiver) -> str:

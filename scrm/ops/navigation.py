@@ -17,6 +17,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 page(_("企业"), "apartment", "tenants_tenant_changelist"),
                 page(_("域名"), "language", "tenants_domain_changelist"),
                 page(_("企业微信应用"), "apps", "tenants_corpapp_changelist"),
+                page(_("服务商应用"), "handshake", "tenants_suite_changelist"),
                 page(_("回调接收"), "call_received", "tenants_receiver_changelist"),
             ],
         },

@@ -1,7 +1,7 @@
 """The shared schema: tenants, their connection to WeCom, their outgoing calls and long jobs."""
 
 from tenants.models.base import TenantModel, TenantQuerySet, WrongTenant
-from tenants.models.connection import AccessToken, CorpApp, Credential, Receiver, ReceiverKey
+from tenants.models.connection import AccessToken, Authorisation, CorpApp, Credential, Receiver, ReceiverKey, Suite
 from tenants.models.due import DueRow
 from tenants.models.outbox import ApiBreaker, OutgoingCall
 from tenants.models.template import SchemaTemplate
@@ -11,6 +11,7 @@ from tenants.models.work import Job, Tick, VendorAudit
 __all__ = [
     "AccessToken",
     "ApiBreaker",
+    "Authorisation",
     "CorpApp",
     "Credential",
     "Domain",
@@ -21,6 +22,7 @@ __all__ = [
     "Receiver",
     "ReceiverKey",
     "SchemaTemplate",
+    "Suite",
     "Tenant",
     "TenantKey",
     "TenantModel",

@@ -37,6 +37,7 @@ class Tenant(TenantMixin):  # type: ignore[misc]
     status = models.CharField(_("状态"), max_length=16, choices=Status, default=Status.ACTIVE)
     plan = models.CharField(_("套餐"), max_length=16, choices=Plan, default=Plan.TRIAL)
     seats = models.PositiveIntegerField(_("席位数"), default=50)
+    seats_used = models.PositiveIntegerField(_("已用席位"), default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
     suspended_at = models.DateTimeField(_("停用时间"), null=True, blank=True)
     migration_state = models.CharField(_("数据库版本"), max_length=200, blank=True, default="", editable=False)

@@ -11,11 +11,13 @@ from django.db import connection, transaction
 
 from callbacks import drain as draining
 from callbacks import inbox
+from callbacks.intake import receivers
 from callbacks.record import LANES
-from callbacks.stored import RETRY_DELAYS, event_of
+from callbacks.stored import RETRY_DELAYS, event_of, keyring
 from tenants.events import EVENT_OWNERS, URGENT_HANDLERS, Owner, Reading, Urgent
 from tenants.models import Tenant
-from tests.callbacks.door import Door, count, event_xml, rows
+from tests.callbacks.door import Door, count, event_xml, request, rows
+from tests.cast import ACME
 from wecom.errors import NotVisible, WeComError, WeComMisconfigured, WeComUnavailable
 from wecom.events import Event
 
@@ -125,6 +127,43 @@ def test_a_lane_has_one_worker_at_a_time(door: Door, book: Book) -> None:
     leave.set()
     thread.join()
     assert inbox.drain(door.tenant.pk, lane) == 1
+
+
+@pytest.fixture
+def moved(door: Door) -> Iterator[str]:
+    """The connection becomes another company's, in the middle of its events: the door knows, the worker not yet."""
+    door.post(event_xml(ExternalUserID="wm1"))
+    drain(door.tenant)
+    door.post(event_xml(ExternalUserID="wm2"))
+    app = door.receiver.app
+    app.corp_id = "wwanother0000000"
+    app.save(update_fields=["corp_id"])
+    receivers.clear()
+    yield app.corp_id
+    app.corp_id = ACME.wecom.corp_id
+    app.save(update_fields=["corp_id"])
+
+
+@pytest.mark.parametrize("worker_is_late", [False, True])
+def test_events_of_the_company_that_was_connected_before_are_left_alone(
+    door: Door, book: Book, moved: str, worker_is_late: bool
+) -> None:
+    query, body = door.crypto.deliver(event_xml(ExternalUserID="wm3"), moved, int(time.time()), "1")
+    assert request("POST", door.path, query, body).status == 200
+    if not worker_is_late:
+        keyring.clear()
+
+    drain(door.tenant)
+
+    if worker_is_late:  # it asks again before it takes the new company's event for another's
+        assert rows("status, last_error")[2] == ("done", "")
+        return
+    assert book.lines() == ["add_external_contact wm1", "add_external_contact wm3"]
+    assert rows("status, last_error") == [
+        ("done", ""),
+        ("ignored", f"OtherReceiver: {ACME.wecom.corp_id}"),
+        ("done", ""),
+    ]
 
 
 def test_poison_is_alone_with_its_fault(door: Door, book: Book) -> None:

@@ -26,6 +26,7 @@ from tenants.isolation import tenant_models
 from tenants.models import (
     AccessToken,
     ApiBreaker,
+    Authorisation,
     CorpApp,
     Credential,
     Domain,
@@ -45,7 +46,7 @@ MINE, HIDDEN, FOREIGN = 1, 2, 3  # the asker's own row, a colleague's, and one t
 
 # in the order in which one may point at another
 SHARED: tuple[type[models.Model], ...] = (
-    *(Domain, DomainFile, CorpApp, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall, ApiBreaker, Job),
+    *(Domain, DomainFile, CorpApp, Authorisation, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall, ApiBreaker, Job),
     *(VendorAudit, InboxEvent),
 )
 SCOPED: tuple[type[models.Model], ...] = (

@@ -1,5 +1,8 @@
 """The vendor console: who gets in, what is shown, what may be done, and that no secret leaves it."""
 
+import re
+from pathlib import Path
+
 import pyotp
 import pytest
 from django.urls import reverse
@@ -7,8 +10,9 @@ from django.urls import reverse
 from accounts.models import Operator
 from scrm.management.commands.ops_user_create import add_second_factor
 from scrm.opening import create_operator
+from scrm.ops.words import ACTS
 from tenants.keys import unseal
-from tenants.models import Credential, Domain, Job, OutgoingCall, Receiver, ReceiverKey, Tenant, VendorAudit
+from tenants.models import Credential, Domain, Job, OutgoingCall, Receiver, ReceiverKey, Suite, Tenant, VendorAudit
 from tenants.rotation import place_of
 from tests.cast import ACME
 
@@ -20,6 +24,8 @@ PAGES = [
     "tenants_domain_add",
     "tenants_corpapp_changelist",
     "tenants_receiver_changelist",
+    "tenants_suite_changelist",
+    "tenants_suite_add",
     "scrm_inboxrow_changelist",
     "tenants_outgoingcall_changelist",
     "tenants_job_changelist",
@@ -103,6 +109,14 @@ def test_a_companys_host_does_not_show_the_vendor_console(acme_client):
     assert acme_client.get("/tenants/tenant/").status_code == 404
 
 
+def test_every_act_that_is_audited_has_words():
+    files = [path for app in ("accounts", "scrm", "tenants") for path in Path(app).rglob("*.py")]
+    calls = re.compile(r"\baudit\(\s*[\w.]+,\s*\"(\w+)\"")
+    audited = {action for path in files for action in calls.findall(path.read_text())}
+    assert len(audited) > 10
+    assert audited <= ACTS.keys()
+
+
 def test_a_given_password_is_changed_first(ops_client, root, platform):
     with platform:
         Operator.objects.filter(pk=root.pk).update(must_change_password=True)
@@ -129,6 +143,9 @@ def test_a_company_is_suspended_and_resumed_and_it_is_audited(ops, acme):
 
     audited = VendorAudit.objects.filter(tenant=acme).order_by("pk").values_list("actor", "action")
     assert list(audited) == [("ops:root", "tenant_suspended"), ("ops:root", "tenant_resumed")]
+    page = ops.get(at("tenants_vendoraudit_changelist")).content.decode()
+    assert page.count("停用企业") >= 2, "in its row and among the filters"
+    assert "原状态：active" in page and ">tenant_suspended<" not in page.replace(" ", "").replace("\n", "")
 
 
 def test_plan_and_seats_are_changed_and_the_rest_is_not(ops, acme):
@@ -141,6 +158,19 @@ def test_plan_and_seats_are_changed_and_the_rest_is_not(ops, acme):
     assert (acme.name, acme.plan, acme.seats) == ("艾可美", "enterprise", 200)
     assert (acme.schema_name, acme.status) == ("acme", "active")
     assert VendorAudit.objects.get(action="tenant_changed").detail["seats"] == 200
+
+
+def test_companies_without_a_free_seat_are_found(ops, acme, globex):
+    Tenant.objects.filter(pk=acme.pk).update(seats=2, seats_used=2)
+    Tenant.objects.filter(pk=globex.pk).update(seats_used=7)
+
+    full = ops.get(at("tenants_tenant_changelist"), {"seats": "full"}).content.decode()
+    fullest_first = ops.get(at("tenants_tenant_changelist"), {"o": "-5"}).content.decode()
+
+    assert "2 / 2" in full
+    assert "环球优选" not in full
+    assert fullest_first.index("2 / 2") < fullest_first.index("7 / 50")
+    assert "已用席位" in ops.get(at("tenants_tenant_change", acme.pk)).content.decode()
 
 
 def test_no_page_deletes_a_company(ops, acme):
@@ -228,3 +258,27 @@ def test_its_pages_bear_the_mark_in_the_browsers_tab(ops, ops_client):
     assert '<link rel="icon" href="/static/img/mark.svg"' in ops.get(at("index")).content.decode()
     ops_client.logout()
     assert '<link rel="icon" href="/static/img/mark.svg"' in ops_client.get(at("login")).content.decode()
+
+
+def test_a_suite_is_entered_and_its_callback_is_copied_from_its_page(ops, platform):
+    given = {
+        "name": "小店助手",
+        "suite_id": "dk0a1b2c3d4e5f6071",
+        "corp_id": "wwprovider000001",
+        "secret": "the-suite-secret",
+    }
+    assert "provider_secret" in ops.post(at("tenants_suite_add"), given).context["adminform"].form.errors
+    assert ops.post(at("tenants_suite_add"), given | {"provider_secret": "the-provider-secret"}).status_code == 302
+
+    suite = Suite.objects.get()
+    assert (suite.tenant, suite.suite_id, suite.lane) == (platform, "dk0a1b2c3d4e5f6071", "suite")
+    page = ops.get(at("tenants_suite_change", suite.pk)).content.decode()
+    assert "还没有收到" in page
+    assert "the-suite-secret" not in page
+    key = ReceiverKey.objects.get(receiver__app=suite)
+    shown = ops.get(at("tenants_suite_show_key", suite.pk), follow=True).content.decode()
+    for name in ("token", "aes_key"):
+        assert unseal(platform.pk, place_of(key, name), bytes(getattr(key, name))).decode() in shown
+    assert VendorAudit.objects.filter(action="receiver_key_shown").exists()
+    checked = ops.post(at("tenants_suite_changelist"), {"action": "check", "_selected_action": [suite.pk]}, follow=True)
+    assert "最近 30 分钟没有收到企业微信推送的 suite_ticket" in checked.content.decode()

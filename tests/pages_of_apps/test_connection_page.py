@@ -30,6 +30,14 @@ def secret_of(kind: str) -> str:
     return unseal(row.app.tenant_id, place_of(row, "sealed"), bytes(row.sealed)).decode()
 
 
+def at(receiver: Receiver, act: str = "") -> str:
+    return f"{URL}receivers/{receiver.pk}/{act}"
+
+
+def the_receiver() -> Receiver:
+    return Receiver.objects.get(app=main_app(), retired_at=None)
+
+
 def test_a_company_without_a_connection_is_led_to_it(unconnected: Company) -> None:
     client = unconnected.client()
 
@@ -95,22 +103,24 @@ def test_token_and_key_are_shown_on_request_and_the_look_is_audited(company: Com
     client = company.client()
     assert ACME.wecom.token not in client.get(URL).content.decode()
 
-    shown = client.post(f"{URL}token/", headers=HTMX)
+    shown = client.post(at(the_receiver(), "token/"), headers=HTMX)
 
     assert ACME.wecom.token in shown.content.decode()
     assert ACME.wecom.aes_key in shown.content.decode()
     assert "no-store" in shown.headers["Cache-Control"]
     assert AuditEntry.objects.filter(action="connection.reveal_token").count() == 1
-    assert_strict(client.post(f"{URL}token/"))
+    assert_strict(client.post(at(the_receiver(), "token/")))
 
 
 def test_a_new_token_leaves_the_old_one_for_what_waits(company: Company) -> None:
     Receiver.objects.filter(app=main_app()).update(verified_at=timezone.now())
     client = company.client()
 
-    client.post(f"{URL}token/renew/")
+    renewed = client.post(at(the_receiver(), "token/renew/"), headers=HTMX).content.decode()
 
-    assert ACME.wecom.token not in client.post(f"{URL}token/", headers=HTMX).content.decode()
+    shown = client.post(at(the_receiver(), "token/"), headers=HTMX)
+    assert ACME.wecom.token not in shown.content.decode()
+    assert shown.context["token"] in renewed
     keys = ReceiverKey.objects.filter(receiver__app=main_app()).order_by("version")
     assert [key.retired_at is None for key in keys] == [False, True]
     assert Receiver.objects.get(app=main_app()).verified_at is None
@@ -123,8 +133,9 @@ def test_admins_see_the_checks_and_no_secret(company: Company) -> None:
     text = client.get(URL).content.decode()
     assert "只有超级管理员可以修改接入信息" in text
     assert ACME.wecom.token not in text
-    for url in ("app/", "token/", "token/renew/"):
-        assert client.post(URL + url).status_code == 403
+    assert "新增回调地址" not in text and "添加应用" not in text
+    for url in (f"{URL}app/", at(the_receiver(), "token/"), at(the_receiver(), "token/renew/")):
+        assert client.post(url).status_code == 403
 
 
 # -- the file -------------------------------------------------------------------------------------------------

@@ -40,10 +40,10 @@ def call(tenant: Tenant, state: str, **values: Any) -> OutgoingCall:
         "purpose": "mark_tag",
         "body": b"",
         "context": NOBODY,
+        "app": tenant.apps.get(is_main=True),
     } | values
     return OutgoingCall.objects.create(
         tenant=tenant,
-        app=tenant.apps.get(),
         idem_key=f"k{next(numbers)}",
         state=state,
         due_at=timezone.now(),

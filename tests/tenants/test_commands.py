@@ -94,6 +94,13 @@ def test_a_new_tenants_schema_is_the_templates(acme):
     assert run("migrate_all", verbosity=0)["migrated"] == []
 
 
+def test_an_account_without_an_app_is_opened_and_a_half_entered_app_is_not(db):
+    told = run("tenant_create", "newco", name="新公司")
+    assert (told["receiver"], told["callback_url"], bool(told["password"])) == ("", "", True)
+    with pytest.raises(CommandError, match="--agent-secret, --token, --aes-key as well"):
+        run("tenant_create", "other", name="另一家", corp_id="wwnew00000000001", agent_id=1000009)
+
+
 @pytest.mark.parametrize(
     ("schema", "change", "says"),
     [
@@ -108,6 +115,8 @@ def test_a_new_tenants_schema_is_the_templates(acme):
         ("newco", {"domain": "http://x.com/"}, "host name"),
         ("newco", {"domain": "10.0.0.1"}, "host name"),
         ("newco", {"name": " "}, "name:"),
+        ("newco", {"seats": 0}, "at least 1"),
+        ("newco", {"corp_id": ACME.wecom.corp_id, "agent_id": ACME.wecom.agent_id}, "tenant 'acme' has this app"),
         ("newco", {"corp_id": "企业"}, "corp id"),
         ("newco", {"agent_id": 0}, "agent id"),
         ("newco", {"agent_secret": " "}, "agent secret"),
@@ -149,6 +158,7 @@ def test_tenant_list_names_the_tenants(acme, globex):
     assert [tenant["schema"] for tenant in listed] == ["acme", "globex"]
     assert listed[0]["domains"] == ["acme.localhost"]
     assert listed[0]["corp_ids"] == [ACME.wecom.corp_id]
+    assert (listed[0]["seats"], listed[0]["seats_used"]) == (50, 0)
 
 
 def test_suspend_and_resume_are_audited(acme):

@@ -239,7 +239,7 @@ def test_a_missing_right_parks_one_api_and_a_trial_brings_the_others(sandbox: Sa
 
 def test_a_wrong_secret_is_asked_once_and_resumes_with_the_new_one(sandbox: Sandbox, in_acme: Tenant) -> None:
     """Wrong secrets shut out our address for all tenants, so WeCom hears of it once."""
-    from tenants.current import credential_name
+    from tenants.credentials import credential_name
     from tenants.keys import seal
     from tenants.models import Credential
     from tenants.tokens import forget_tokens

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection
 
 from tenants import tokens
-from tenants.current import client_for, key_of_token, wecom_client
+from tenants.credentials import key_of_token
+from tenants.current import client_for, wecom_client
 from tenants.models import AccessToken, CorpApp, Credential, Tenant
 from tenants.provision import store_secret
 from tests.cast import ACME
@@ -41,14 +42,16 @@ def test_without_a_contact_secret_the_apps_is_used(sandbox: Sandbox, in_acme: Te
 
 
 def test_the_permanent_code_of_a_template_is_its_secret(sandbox: Sandbox, in_acme: Tenant) -> None:
-    """代开发 (wecom-api.md 3.2). A suite's code is never shown to gettoken: that would count as a wrong secret."""
+    """代开发 (wecom-api.md 3.2). A suite's code is never shown to gettoken: that would count as a wrong secret. And a
+    suite that we do not have says nothing against the company's app."""
     app = CorpApp.objects.get(tenant=in_acme)
     Credential.objects.filter(app=app).delete()
     store_secret(app, Credential.Kind.PERMANENT_CODE, ACME.wecom.agent_secret)
     apps = CorpApp.objects.filter(pk=app.pk)
     apps.update(lane=CorpApp.Lane.PROVIDER, suite_id="ww9a8b7c6d5e4f3021")
-    with pytest.raises(WeComMisconfigured, match="no secret is stored"):
-        wecom_client("app")
+    with pytest.raises(WeComMisconfigured, match="there is no suite"):
+        wecom_client("app").departments()
+    assert apps.get().state == CorpApp.State.UNCHECKED
     apps.update(suite_id="dk0a1b2c3d4e5f6071")
     assert wecom_client("app").departments()
     assert gettokens(sandbox) == 1

@@ -65,7 +65,8 @@ class Command(TenantsCommand):
 
 def _receiver(schema: str, public_id: str) -> Receiver:
     """The address to post to: named, or the only one there can be."""
-    found = Receiver.objects.select_related("app").exclude(tenant__schema_name=PUBLIC).order_by("created_at")
+    found = Receiver.objects.select_related("app").filter(retired_at=None).order_by("created_at")
+    found = found.exclude(tenant__schema_name=PUBLIC)
     if schema:
         found = found.filter(tenant=tenant_by_schema(schema))
     if public_id:

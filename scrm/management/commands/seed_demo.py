@@ -41,6 +41,7 @@ class Command(TenantsCommand):
                 demo.toolbar(corp)
                 demo.codes(corp)
                 seed_tagging()
+            demo.provider()
         except URLError as error:
             raise Refused(f"the sandbox at {settings.SANDBOX_URL} does not answer as expected: {error}") from error
         vendor(demo)

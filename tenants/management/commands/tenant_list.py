@@ -17,6 +17,7 @@ class Command(TenantsCommand):
                 "status": tenant.status,
                 "plan": tenant.plan,
                 "seats": tenant.seats,
+                "seats_used": tenant.seats_used,
                 "domains": [domain.domain for domain in tenant.domains.all()],
                 "corp_ids": sorted({app.corp_id for app in tenant.apps.all()}),
                 "migration_state": tenant.migration_state,
