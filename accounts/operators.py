@@ -6,7 +6,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from accounts import lockout, second_factor
+from accounts import lockout, seats, second_factor
 from accounts.models import Operator
 from console import audit
 
@@ -32,7 +32,7 @@ def create(request: HttpRequest, operator: Operator) -> str:
     operator.set_password(password)
     operator.must_change_password = True
     operator.language = request.user.language
-    with transaction.atomic():
+    with seats.changing():
         operator.save()
         audit.record(request, "operator.create", operator.username, {"role": operator.role, "scope": operator.scope})
     return password
@@ -52,15 +52,18 @@ def change(request: HttpRequest, operator: Operator, before: dict[str, str]) -> 
             audit.record(request, "operator.change", operator.username, changed)
 
 
-def deactivate(request: HttpRequest, operator: Operator) -> None:
-    with transaction.atomic():
+def deactivate(request: HttpRequest, operator: Operator) -> bool:
+    """Whether it freed a seat: who uses the sidebar as well keeps it."""
+    with seats.changing():
+        before = seats.used()
         refuse_last_owner(operator)
         Operator.objects.filter(pk=operator.pk).update(is_active=False)
         audit.record(request, "operator.deactivate", operator.username)
+        return seats.used() < before
 
 
 def activate(request: HttpRequest, operator: Operator) -> None:
-    with transaction.atomic():
+    with seats.changing():
         Operator.objects.filter(pk=operator.pk).update(is_active=True)
         audit.record(request, "operator.activate", operator.username)
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import ForeignObjectRel
 
-from members.models import Staff
+from accounts import seats
+from members.models import Staff, StaffTagMember
 from members.signals import staff_left, staff_merging
 
 
@@ -17,10 +18,13 @@ def has_left(userid: str, *, at: datetime) -> None:
     if staff is None or staff.left_at is not None:
         return
     staff.left_at, staff.status, staff.can_follow, staff.visible = at, Staff.Status.LEFT, False, False
-    staff.save(update_fields=["left_at", "status", "can_follow", "visible"])
+    staff.sidebar = Staff.Sidebar.NEVER  # whoever comes back asks for a seat again
+    staff.save(update_fields=["left_at", "status", "can_follow", "visible", "sidebar"])
+    StaffTagMember.objects.filter(staff=staff).delete()  # WeCom sends no update_tag for it
     if staff.operator is not None and staff.operator.is_active:
         staff.operator.is_active = False
         staff.operator.save(update_fields=["is_active"])
+    transaction.on_commit(seats.recount, robust=True)
     staff_left.send(Staff, staff_ids=[staff.pk])
 
 
@@ -44,10 +48,13 @@ def merge(kept: Staff, gone: Staff) -> None:
         if isinstance(relation, ForeignObjectRel) and not relation.many_to_many:
             _move(relation.related_model, relation.field.attname, gone.pk, kept.pk)
     operator_id = kept.operator_id or gone.operator_id
+    sidebar = kept.sidebar or gone.sidebar
     newer = ("name", "pinyin", "status", "main_department_id", "can_follow", "visible", "left_at", "synced_at")
     facts = {name: getattr(gone, name) for name in newer if getattr(gone, name) not in ("", None)}
     gone.delete()
-    Staff.objects.filter(pk=kept.pk).update(**facts | {"left_at": gone.left_at, "operator_id": operator_id})
+    Staff.objects.filter(pk=kept.pk).update(
+        **facts | {"left_at": gone.left_at, "operator_id": operator_id, "sidebar": sidebar}
+    )
 
 
 def _move(model: Any, column: str, gone: int, kept: int) -> None:

@@ -10,16 +10,19 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import Operator
+from accounts.seats import NoSeat, changing
 from console.access import operator_required, role_required
 from console.answers import done, drawer
 from console.audit import record
 from console.forms import KitForm
 from console.lists import Column, Empty, Filters, ListPage
-from members.models import Department, Staff
+from members import seats
+from members.models import Department, Staff, StaffTag
 from members.scope import visible_staff
+from members.tagged import carrying, with_tags
 from tenants.models import Job
 
 STATES = [
@@ -29,6 +32,13 @@ STATES = [
     ("left", _("已离职")),
     ("all", _("全部")),
 ]
+SIDEBAR = [
+    ("", _("全部")),
+    ("seat", _("使用中，占用席位")),
+    ("on", _("使用中")),
+    ("off", _("已停用")),
+    ("refused", _("席位不足，未能进入")),
+]
 
 
 class StaffFilters(Filters):
@@ -36,17 +46,23 @@ class StaffFilters(Filters):
 
     q = forms.CharField(label=_("搜索姓名、账号、拼音"), max_length=64)
     department = forms.ModelChoiceField(Department.objects.none(), label=_("部门"), empty_label=_("全部部门"))
+    tag = forms.ModelChoiceField(StaffTag.objects.none(), label=_("通讯录标签"), empty_label=_("全部标签"))
     state = forms.ChoiceField(label=_("状态"), choices=STATES)
+    sidebar = forms.ChoiceField(label=_("侧边栏"), choices=SIDEBAR)
+    more = ("sidebar",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["department"].queryset = Department.objects.filter(deleted_at=None).order_by("path")
+        self.fields["tag"].queryset = StaffTag.objects.filter(deleted_at=None).order_by("name", "id")
 
     def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
         if term := values.get("q"):
             rows = rows.filter(Q(name__icontains=term) | Q(userid__icontains=term) | Q(pinyin__icontains=term))
         if department := values.get("department"):
             rows = rows.filter(departments__path__contains=[department.wecom_id]).distinct()
+        if tag := values.get("tag"):
+            rows = rows.filter(carrying(tag))
         state = values.get("state")
         if state == "follow":
             rows = rows.filter(can_follow=True, left_at=None)
@@ -54,6 +70,8 @@ class StaffFilters(Filters):
             rows = rows.filter(visible=False, left_at=None)
         elif state == "left":
             rows = rows.exclude(left_at=None)
+        if sidebar := values.get("sidebar"):
+            rows = seats.seated(rows) if sidebar == "seat" else rows.filter(sidebar=sidebar)
         return rows
 
 
@@ -63,11 +81,12 @@ STAFF = ListPage(
     help=_("员工和部门以企业微信通讯录为准。不在应用可见范围内的员工，企业微信不提供他们的资料和客户。"),
     columns=(
         Column(_("员工"), sort="pinyin"),
-        Column(_("部门"), kind="wide"),
+        Column(_("部门、通讯录标签"), kind="wide"),
         Column(_("客户数"), sort="customers", kind="number"),
         Column(_("客户联系"), kind="wide"),
         Column(_("状态")),
         Column(_("后台账号"), kind="wide"),
+        Column(_("侧边栏"), kind="wide"),
         Column(_("操作"), kind="actions wide"),
     ),
     row="members/_staff.html",
@@ -95,7 +114,8 @@ def staff(request: HttpRequest) -> HttpResponse:
     rows = rows.select_related("operator").prefetch_related(living)
     rows = rows.annotate(customers=Count("follows", filter=Q(follows__ended_at=None), distinct=True))
     synced = Job.objects.filter(tenant_id=connection.tenant.pk, kind="sync", state=Job.State.DONE).order_by("-id")
-    return STAFF.respond(request, rows, fresh_at=synced.values_list("finished_at", flat=True).first())
+    fresh_at = synced.values_list("finished_at", flat=True).first()
+    return STAFF.respond(request, rows, fresh_at=fresh_at, prepare=with_tags)
 
 
 class LinkForm(KitForm):
@@ -125,6 +145,32 @@ def link(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "GET" or not form.is_valid():
         return drawer(request, "console/kit/form_drawer.html", context, wrong=bool(form.errors))
     person.operator = form.cleaned_data["operator"]
-    person.save(update_fields=["operator"])
+    try:
+        with changing():  # without the account, the sidebar takes a seat of its own
+            person.save(update_fields=["operator"])
+    except NoSeat as full:
+        form.add_error("operator", full.words)
+        return drawer(request, "console/kit/form_drawer.html", context, wrong=True)
     record(request, "staff.link_operator", target=person.userid, detail={"operator": str(person.operator or "")})
     return done(request, _now("已保存"), back_to=reverse("members:staff"))
+
+
+@require_POST
+@role_required("owner", "admin")
+def sidebar_off(request: HttpRequest, pk: int) -> HttpResponse:
+    person = get_object_or_404(Staff, pk=pk, left_at=None)
+    seats.turn_off(request, person)
+    undo = reverse("members:sidebar_on", args=[pk])
+    words = _now("已停用 %(name)s 的侧边栏。") % {"name": person}
+    return done(request, words, back_to=reverse("members:staff"), undo=undo)
+
+
+@require_POST
+@role_required("owner", "admin")
+def sidebar_on(request: HttpRequest, pk: int) -> HttpResponse:
+    person = get_object_or_404(Staff, pk=pk, left_at=None)
+    try:
+        seats.turn_on(request, person)
+    except NoSeat as full:
+        return done(request, full.words, level="error", back_to=reverse("members:staff"))
+    return done(request, _now("已启用 %(name)s 的侧边栏。") % {"name": person}, back_to=reverse("members:staff"))

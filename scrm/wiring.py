@@ -6,6 +6,7 @@ Connected once, when Django starts. An event that is named nowhere here is store
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
+from accounts import seats
 from acquisition import codes, greet, outcomes, shifts
 from acquisition.models import ChannelCode, Welcome
 from archive import consents, exporting, lag, overdue, retention
@@ -36,6 +37,7 @@ from content.signals import link_opened
 from content.signals import sent as content_sent
 from integrations.models import IdempotentRequest
 from members import events as member_events
+from members import seats as sidebar_seats
 from members.signals import staff_left, staff_merging
 from scrm import facts, rail, task_broadcasts, words
 from sop import assignment_pages, assignments, enrol, mass, plan_pages, remind, steps, upgrade
@@ -206,6 +208,7 @@ PERIODIC = [
     Periodic("archive-retention", timedelta(days=1), lambda: each_tenant(lambda _: retention.tonight()), offset=NIGHT),
     Periodic("watched-segments", timedelta(minutes=2), segments.evaluate_watched),
     Periodic("count-segments", timedelta(hours=1), segments.recount_all),
+    Periodic("seats", timedelta(hours=1), lambda: each_tenant(lambda _: seats.recount())),
 ]
 POLLERS = [*housekeeping.POLLERS, Poller("inbox", inbox.poll), Poller("gaps", gaps.compare, every=5.0)]
 
@@ -247,6 +250,8 @@ def connect() -> None:
     stage_changed.connect(facts.stage_was_reached, dispatch_uid="rules_stage")
     link_opened.connect(facts.links_were_opened, dispatch_uid="rules_opened")
     messages_arrived.connect(facts.messages_came, dispatch_uid="rules_message")
+    seats.HOLDERS[1:] = [sidebar_seats.SIDEBAR]
+    seats.TURNED_AWAY[:] = [sidebar_seats.REFUSED]
     staff_merging.connect(merge_twins, dispatch_uid="twins")
     staff_merging.connect(merge_talks, dispatch_uid="twins of talks")
     staff_merging.connect(merge_senders, dispatch_uid="twins of broadcasts")

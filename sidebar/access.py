@@ -57,7 +57,9 @@ def seller_of(request: HttpRequest) -> Staff | None:
 
 
 def working(pk: int) -> Staff | None:
-    return Staff.objects.filter(pk=pk, left_at=None, status=Staff.Status.ACTIVE).first()
+    return (
+        Staff.objects.filter(pk=pk, left_at=None, status=Staff.Status.ACTIVE).exclude(sidebar=Staff.Sidebar.OFF).first()
+    )
 
 
 def seller_required(

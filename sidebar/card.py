@@ -41,7 +41,7 @@ SELECT json_build_object(
       AND k.starts_at <= now() AND k.ends_at > now())
 )
 FROM members_staff s LEFT JOIN contacts_customer c ON c.external_userid = %s
-WHERE s.id = %s AND s.left_at IS NULL AND s.status = 1
+WHERE s.id = %s AND s.left_at IS NULL AND s.status = 1 AND s.sidebar <> 'off'
 """
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import operators
+from accounts import operators, seats
 from accounts.access import operator_of, role_required
 from accounts.forms import OperatorForm
 from accounts.models import Operator
@@ -70,7 +70,7 @@ OPERATORS = ListPage(
 @manager
 @require_http_methods(["GET", "HEAD"])
 def index(request: HttpRequest) -> HttpResponse:
-    return OPERATORS.respond(request, Operator.objects.all())
+    return OPERATORS.respond(request, Operator.objects.all(), context={"seats": seats.of_company()})
 
 
 @manager
@@ -79,7 +79,10 @@ def new(request: HttpRequest) -> HttpResponse:
     form = OperatorForm(operator_of(request), request.POST or None)
     if request.method == "POST" and form.is_valid():
         operator = form.save(commit=False)
-        return show_password(request, operator, operators.create(request, operator))
+        try:
+            return show_password(request, operator, operators.create(request, operator))
+        except seats.NoSeat as full:
+            form.add_error(None, full.words)
     values = {
         "form": form,
         "title": _("新建操作员"),
@@ -118,12 +121,13 @@ def operator(request: HttpRequest, key: UUID) -> HttpResponse:
 def deactivate(request: HttpRequest, key: UUID) -> HttpResponse:
     found = manageable(request, key)
     try:
-        operators.deactivate(request, found)
+        freed = operators.deactivate(request, found)
     except operators.NotAllowed as refused:
         return answers.done(request, refused.words, level="error", back_to="accounts:operators")
+    words = _("已停用 %(name)s，其登录已失效。") % {"name": found.name}
     return answers.done(
         request,
-        _("已停用 %(name)s，其登录已失效。") % {"name": found.name},
+        words if freed else words + _("这位员工还在使用侧边栏，席位没有释放；可在“员工”中停用其侧边栏。"),
         back_to="accounts:operators",
         undo=reverse("accounts:activate", args=[found.pk]),
     )
@@ -133,7 +137,10 @@ def deactivate(request: HttpRequest, key: UUID) -> HttpResponse:
 @require_POST
 def activate(request: HttpRequest, key: UUID) -> HttpResponse:
     found = manageable(request, key)
-    operators.activate(request, found)
+    try:
+        operators.activate(request, found)
+    except seats.NoSeat as full:
+        return answers.done(request, full.words, level="error", back_to="accounts:operators")
     return answers.done(request, _("已启用 %(name)s。") % {"name": found.name}, back_to="accounts:operators")
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from acquisition.models import Welcome
 from console.models import AuditEntry
 from contacts.models import GroupChat, GroupMember, Tag, TagGroup
-from members.models import Staff
+from members.models import Department, Staff, StaffTag
 from tenants.models import OutgoingCall
 from tests.pages import assert_strict
 from tests.pages_of_apps.company import Browser, Company
@@ -91,6 +91,28 @@ def test_staff_by_name_department_and_state(company: Company) -> None:
     assert rows(client, url, {"state": "hidden"}) == ["员工li"]
     assert rows(client, url, {"state": "all"}) == ["员工chen", "员工li", "员工wang", "员工zhao"]
     assert [row.customers for row in client.get(url).context["list"].rows] == [0, 0, 1]
+
+
+def test_staff_by_the_tags_of_contacts(company: Company) -> None:
+    guides, stars = (StaffTag.objects.create(wecom_id=number, name=name) for number, name in ((1, "导购"), (2, "骨干")))
+    guides.departments.add(Department.objects.get(name="华南"))  # 门店七 lies below
+    guides.staff.add(company.staff["zhao"])
+    stars.staff.add(company.staff["wang"])
+    StaffTag.objects.create(wecom_id=3, name="已删除", deleted_at=timezone.now()).staff.add(company.staff["chen"])
+    url = "/console/staff/"
+    client = company.client()
+
+    found = client.get(url).context["list"].rows
+    assert {row.userid: [tag.name for tag in row.tags] for row in found} == {
+        "chen": [],
+        "li": ["导购"],
+        "wang": ["导购", "骨干"],
+        "zhao": ["导购"],
+    }
+    assert rows(client, url, {"tag": guides.pk}) == ["员工li", "员工wang", "员工zhao"]
+    assert rows(client, url, {"tag": guides.pk, "department": company.staff["li"].departments.get().pk}) == ["员工li"]
+    assert rows(company.client("admin", "subtree", "wang"), url, {"tag": guides.pk}) == ["员工li", "员工wang"]
+    assert "已删除" not in client.get(url).content.decode()
 
 
 def test_a_member_of_staff_is_linked_to_an_account_once(company: Company) -> None:

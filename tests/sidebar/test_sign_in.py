@@ -97,6 +97,29 @@ def test_who_is_not_known_or_has_left_is_told_why(seller: Seller, in_acme: Tenan
     assert seller.client.get(seller.url()).status_code == 302
 
 
+def test_the_first_opening_takes_a_seat_and_finds_none_when_all_are_taken(
+    seller: Seller, in_acme: Tenant, sandbox: Sandbox
+) -> None:
+    assert Tenant.objects.get(pk=in_acme.pk).seats_used == 1  # the fixture signed one member in
+    Tenant.objects.filter(pk=in_acme.pk).update(seats=1)
+    other = Staff.objects.filter(left_at=None, visible=True).exclude(pk=seller.staff.pk).first()
+    assert other is not None
+
+    refused = sign_in(sandbox, browser(in_acme), other.userid)
+
+    assert refused.status_code == 403
+    assert "席位已用完" in refused.text
+    assert_strict(refused)
+    other.refresh_from_db()
+    assert other.sidebar == "refused"
+    assert sign_in(sandbox, browser(in_acme), seller.staff.userid).status_code == 302  # seated before
+
+    Staff.objects.filter(pk=seller.staff.pk).update(sidebar="off")
+    assert seller.client.get(seller.url()).status_code == seller.client.get("/sidebar/content/").status_code == 302
+    assert "管理员已停用您的侧边栏" in sign_in(sandbox, browser(in_acme), seller.staff.userid).text
+    assert sign_in(sandbox, browser(in_acme), other.userid).status_code == 302  # the seat is free
+
+
 def test_a_cookie_of_one_company_opens_nothing_in_another(seller: Seller, globex: Tenant) -> None:
     seller.client.defaults["HTTP_HOST"] = "globex.localhost"
     answer = seller.client.get("/sidebar/content/", headers={"host": "globex.localhost"})
