@@ -204,7 +204,8 @@ def read_tags(events: Sequence[Event]) -> Reading:
 
 def apply_tags(events: Sequence[Event], reading: Reading) -> None:
     at: datetime = max(event.at for event in events)
-    bulk.write_tags(reading.found["t"], at=at)
+    deleted = {event.text("Id") for event in events if event.change_type == "delete"}
+    bulk.write_tags(reading.found["t"], at=at, gone=deleted)
 
 
 CUSTOMERS = Owner(apply=apply_customers, read=read_customers)

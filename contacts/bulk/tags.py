@@ -36,6 +36,7 @@ WITH gone AS (
     UPDATE contacts_tag t SET deleted_at = %(at)s FROM contacts_taggroup g
     WHERE g.id = t.group_id AND g.wecom_id <> '' AND g.strategy_id IS NULL AND t.deleted_at IS NULL
         AND NOT EXISTS (SELECT FROM pg_temp.stage_tag s WHERE s.tag_id = t.wecom_id)
+        AND (%(believed)s OR t.wecom_id = ANY(%(gone)s) OR g.wecom_id = ANY(%(gone)s))
     RETURNING t.id
 ), links AS (DELETE FROM contacts_followtag l USING gone WHERE l.tag_id = gone.id)
 SELECT COALESCE(array_agg(id), '{}') FROM gone
@@ -44,13 +45,21 @@ _DELETE_GROUPS = """
 UPDATE contacts_taggroup g SET deleted_at = %(at)s
 WHERE g.deleted_at IS NULL AND g.wecom_id <> '' AND g.strategy_id IS NULL
     AND NOT EXISTS (SELECT FROM pg_temp.stage_tag_group s WHERE s.group_id = g.wecom_id)
+    AND (%(believed)s OR g.wecom_id = ANY(%(gone)s))
 """
 
 
 @transaction.atomic(savepoint=False)
-def write_tags(groups: Sequence[TagGroupInfo], *, at: datetime) -> dict[str, Any]:
-    """The whole list of corp tags: what it does not name was deleted, and comes off the customers as in WeCom."""
+def write_tags(
+    groups: Sequence[TagGroupInfo], *, at: datetime, gone: Iterable[str] = (), emptied: bool = False
+) -> dict[str, Any]:
+    """The whole list of corp tags: what it does not name was deleted, and comes off the customers as in WeCom.
+
+    An empty list may be that of an app without the right: it deletes only what is known to be `gone`, tags or groups,
+    or all when the caller made sure that they were `emptied`.
+    """
     living = [group for group in groups if group.id and not group.deleted]
+    doomed: dict[str, Any] = {"at": at, "believed": bool(living) or emptied, "gone": list(gone)}
     with connection.cursor() as cursor:
         one_writer(cursor, SUBJECT)
         stage(
@@ -74,10 +83,10 @@ def write_tags(groups: Sequence[TagGroupInfo], *, at: datetime) -> dict[str, Any
         groups_changed: int = cursor.rowcount
         cursor.execute(_WRITE_TAGS)
         tags_changed: int = cursor.rowcount
-        cursor.execute(_DELETE_TAGS, {"at": at})
+        cursor.execute(_DELETE_TAGS, doomed)
         deleted: list[int] = cursor.fetchone()[0]
         drop_tags(cursor, deleted)
-        cursor.execute(_DELETE_GROUPS, {"at": at})
+        cursor.execute(_DELETE_GROUPS, doomed)
         groups_changed += cursor.rowcount
     return {"groups_changed": groups_changed, "tags_changed": tags_changed, "tags_deleted": len(deleted)}
 

@@ -5,10 +5,12 @@ import pytest
 from contacts import bulk
 from contacts.jobs import run_now
 from contacts.models import Customer, Follow, FollowTag, GroupChat, GroupMember, ListedPage, Tag
-from members.models import Department, Staff
+from members.models import Department, Staff, StaffTag
 from tenants.models import Job, Tenant
 from tests.contacts.truth import assert_facts_are_true
 from tests.sandbox_server import Sandbox
+
+STILL = ("follows_new", "follows_changed", "customers_changed", "staff_changed", "staff_tags_changed")
 
 
 @pytest.fixture
@@ -62,6 +64,9 @@ def test_a_sync_brings_all_that_wecom_shows(acme_in_wecom, acme):
         assert Staff.objects.filter(visible=True).count() == len(truth["staff"])
         assert Department.objects.filter(deleted_at=None).count() > 1
         assert Tag.objects.exclude(name="").count() == Tag.objects.count() > 0
+        assert staff_tags() == {
+            tag["name"]: (set(tag["users"]), set(tag["parties"])) for tag in truth["staff_tags"].values()
+        }
         assert GroupChat.objects.count() == 6
         assert GroupMember.objects.filter(left_at=None).count() == sum(
             len(group["member_list"]) for group in truth["groups"].values()
@@ -70,6 +75,16 @@ def test_a_sync_brings_all_that_wecom_shows(acme_in_wecom, acme):
         assert ListedPage.objects.count() == 0
         assert done["counts"]["follows_new"] == Follow.objects.count()
         assert Customer.objects.filter(active_follows=0).count() == 0
+
+
+def staff_tags() -> dict[str, tuple[set[str], set[int]]]:
+    return {
+        tag.name: (
+            set(tag.staff.values_list("userid", flat=True)),
+            set(tag.departments.values_list("wecom_id", flat=True)),
+        )
+        for tag in StaffTag.objects.filter(deleted_at=None)
+    }
 
 
 def test_customers_written_in_one_go_say_what_summing_up_says(acme_in_wecom, acme):
@@ -98,14 +113,7 @@ def test_a_second_sync_writes_nothing(acme_in_wecom, acme):
     with acme:
         after = list(Customer.objects.order_by("id").values()), list(Follow.objects.order_by("id").values())
     assert after == before
-    assert {
-        name: counts[name] for name in ("follows_new", "follows_changed", "customers_changed", "staff_changed")
-    } == {
-        "follows_new": 0,
-        "follows_changed": 0,
-        "customers_changed": 0,
-        "staff_changed": 0,
-    }
+    assert {name: counts[name] for name in STILL} == dict.fromkeys(STILL, 0)
     assert counts["groups_unchanged"] == 6
 
 
@@ -187,6 +195,9 @@ def test_reconcile_mends_what_lost_events_left_behind(acme_in_wecom, acme):
     acme_in_wecom.act("staff_deletes_customer", userid=pairs[1][0], external_userid=pairs[1][1])
     group = next(iter(acme_in_wecom.truth()["groups"]))
     acme_in_wecom.act("group_dismiss", chat_id=group)
+    acme_in_wecom.act("staff_tag_members", tag_id=2, add_users=[userid], remove_parties=[7])
+    acme_in_wecom.act("staff_tag_rename", tag_id=3, name="本月新员工")
+    acme_in_wecom.act("staff_tag_delete", tag_id=4)
 
     found = run_now("acme", "reconcile", {})["counts"]
     again = run_now("acme", "reconcile", {})["counts"]
@@ -195,6 +206,10 @@ def test_reconcile_mends_what_lost_events_left_behind(acme_in_wecom, acme):
         assert ours() == theirs(acme_in_wecom)
         assert GroupChat.objects.get(chat_id=group).dismissed_at
         assert Customer.objects.get(name="漏掉的客户").timeline.get().source == "reconcile"
+        assert staff_tags().keys() == {"销售一部骨干", "门店导购", "本月新员工"}
+        assert staff_tags()["门店导购"] == ({userid}, {8})
+        assert StaffTag.objects.get(wecom_id=4).deleted_at
+    assert (found["staff_tags_changed"], again["staff_tags_changed"]) == (3, 0)
     assert (found["follows_missing"], found["follows_extra"], found["groups_closed"]) == (1, 1, 1)
     assert (again["follows_missing"], again["follows_extra"], again["groups_closed"]) == (0, 0, 0)
 
@@ -205,3 +220,24 @@ def test_nothing_of_a_sync_reaches_the_other_tenant(acme_in_wecom, globex):
     with globex:
         assert (Customer.objects.count(), Staff.objects.count(), GroupChat.objects.count()) == (0, 0, 0)
     assert Job.objects.exclude(tenant=Tenant.objects.get(schema_name="acme")).count() == 0
+
+
+def test_an_empty_list_of_tags_is_believed_when_the_customers_say_the_same(acme_in_wecom, acme):
+    """It is what WeCom answers to an app that may not read them, too."""
+    run_now("acme", "sync", {})
+    with acme:
+        tags, carried = Tag.objects.filter(deleted_at=None).count(), FollowTag.objects.count()
+        groups = set(Tag.objects.values_list("group__wecom_id", flat=True))
+    acme_in_wecom.fault("errcode", "externalcontact/get_corp_tag_list", errcode=0)
+    assert run_now("acme", "reconcile", {})["counts"]["tags_in_doubt"] == tags
+    with acme:
+        assert (Tag.objects.filter(deleted_at=None).count(), FollowTag.objects.count()) == (tags, carried)
+
+    acme_in_wecom.well_again()
+    for group in groups:
+        acme_in_wecom.act("tag_group_delete", group_id=group)  # and the events of it are lost
+    assert "tags_in_doubt" not in run_now("acme", "reconcile", {})["counts"]
+
+    with acme:
+        assert not Tag.objects.filter(deleted_at=None).exists()
+        assert not FollowTag.objects.exists()

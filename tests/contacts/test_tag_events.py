@@ -46,6 +46,35 @@ def test_a_renamed_tag_keeps_its_customers_and_a_deleted_one_comes_off_them(even
     assert Tag.objects.get(wecom_id=tag).deleted_at
 
 
+def test_a_list_that_came_empty_deletes_only_what_the_event_names(events):
+    made = events.sandbox.act("tag_group_create", name="活动", tags=["一", "二"])
+    events.handle_new()
+    living = Tag.objects.filter(deleted_at=None)
+    before = living.count()
+
+    events.sandbox.fault("errcode", "externalcontact/get_corp_tag_list", errcode=0)
+    events.sandbox.act("tag_rename", tag_id=made["tags"][0], name="改了名")
+    events.handle_new()
+    assert living.count() == before
+    events.sandbox.act("tag_delete", tag_id=made["tags"][0])
+    events.handle_new()
+
+    assert living.count() == before - 1
+    assert Tag.objects.get(wecom_id=made["tags"][0]).deleted_at
+
+
+def test_the_last_group_that_is_deleted_is_gone(events):
+    events.sandbox.act("tag_group_create", name="活动", tags=["一"])
+    events.handle_new()
+
+    for group in TagGroup.objects.all():
+        events.sandbox.act("tag_group_delete", group_id=group.wecom_id)
+        events.handle_new()
+
+    assert not Tag.objects.filter(deleted_at=None).exists()
+    assert not TagGroup.objects.filter(deleted_at=None).exists()
+
+
 def test_the_other_tenant_keeps_its_own_tags(events, globex):
     events.sandbox.act("tag_group_create", name="活动", tags=["一"])
     events.handle_new()

@@ -9,7 +9,7 @@ from django.utils import timezone
 from contacts.models import CustomerFacts, Tag, TagGroup
 from tagging import corp_tags
 from tagging.marking import change_tags
-from tagging.models import TagOrigin
+from tagging.models import TagOrigin, TagRule
 from tenants import outbox
 from tenants.current import wecom_client
 from tenants.models import OutgoingCall, Tenant
@@ -173,8 +173,13 @@ def test_the_console_makes_renames_and_deletes(mirrored: Tenant, sandbox: Sandbo
         deliver()
         group = TagGroup.objects.get(name="意向")
         tag = Tag.objects.get(group=group, name="高")
+        TagRule.objects.create(name="加好友", trigger="added", add=[tag.pk])
+        TagRule.objects.create(name="别的", trigger="added", remove=[0])
     base = f"/console/tags/groups/{group.pk}/"
-    assert "低" in client.get(base).content.decode()
+    page = client.get(base).content.decode()
+    assert "低" in page
+    assert f'<a href="/console/tag-rules/?tag={tag.pk}">1 条自动标签规则在用</a>' in page
+    assert [rule.name for rule in client.get(f"/console/tag-rules/?tag={tag.pk}").context["list"].rows] == ["加好友"]
     wrong = client.post(f"{base}add/", {"names": "高"})
     assert wrong.status_code == 422
     assert "已有标签“高”" in wrong.content.decode()

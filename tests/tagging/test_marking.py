@@ -105,6 +105,17 @@ def test_a_tag_that_wecom_deleted_is_refused_with_40068(follow: Follow, new_tag:
     assert new_tag.name in told and "标签在企业微信中已不存在" in told
 
 
+def test_an_empty_list_of_tags_puts_none_away(follow: Follow, new_tag: Tag, sandbox: Sandbox) -> None:
+    """An app that may not read them is told the same."""
+    other = Tag.objects.filter(deleted_at=None, group__strategy_id=None).exclude(pk=new_tag.pk).order_by("-pk")[0]
+    sandbox.act("tag_delete", tag_id=new_tag.wecom_id)
+    sandbox.fault("errcode", "externalcontact/get_corp_tag_list", errcode=0)
+
+    assert deliver(mark(follow, add=[new_tag, other])).result_code == 40068
+
+    assert not Tag.objects.filter(pk__in=[new_tag.pk, other.pk]).exclude(deleted_at=None).exists()
+
+
 def test_tags_and_remarks_of_one_friendship_go_out_in_order(follow: Follow, new_tag: Tag, sandbox: Sandbox) -> None:
     sandbox.fault("errcode", MARK_TAG, errcode=-1, times=1)
     first = mark(follow, add=[new_tag])
