@@ -86,15 +86,18 @@ def surroundings(folder: DataFolder, ports: Mapping[str, int]) -> dict[str, str]
     if not is_set("SCRM_SECRET_KEY"):
         told["SCRM_SECRET_KEY_FILE"] = str(folder.secret("secret_key"))
     if "SANDBOX_PORT" in ports:
-        address = f"http://127.0.0.1:{ports['SANDBOX_PORT']}"
-        told |= {"SANDBOX_PORT": str(ports["SANDBOX_PORT"]), "SANDBOX_URL": address}
-        if not is_set("WECOM_API_BASE"):
-            told["WECOM_API_BASE"] = address
-        if not is_set("WECOM_FINANCE_PROXY"):  # the archive library knows one WeCom only: it comes here by a proxy
-            told["WECOM_FINANCE_PROXY"] = f"http://127.0.0.1:{ports['SANDBOX_PORT'] + 1}"
-        if not is_set("WECOM_OAUTH_BASE"):
-            told["WECOM_OAUTH_BASE"] = address
+        addresses = sandbox_addresses("127.0.0.1", ports["SANDBOX_PORT"])
+        told |= {"SANDBOX_PORT": str(ports["SANDBOX_PORT"]), "SANDBOX_URL": addresses.pop("SANDBOX_URL")}
+        told |= {name: address for name, address in addresses.items() if not is_set(name)}
     return told
+
+
+def sandbox_addresses(host: str, number: int) -> dict[str, str]:
+    """All that the product calls at WeCom, and where it sends browsers, at the imitation."""
+    address = f"http://{host}:{number}"
+    of_wecom = dict.fromkeys(("WECOM_API_BASE", "WECOM_OAUTH_BASE", "WECOM_INSTALL_BASE"), address)
+    # the archive library knows one WeCom only: it comes here by a proxy
+    return {"SANDBOX_URL": address, **of_wecom, "WECOM_FINANCE_PROXY": f"http://{host}:{number + 1}"}
 
 
 def is_set(variable: str) -> bool:
