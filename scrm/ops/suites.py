@@ -42,7 +42,7 @@ class NewSuite(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["suite_id"].required = True
+        self.fields["name"].required = self.fields["suite_id"].required = True
         self.fields["suite_id"].help_text = _("代开发模板以 dk 开头，第三方应用以 ww 开头")
         self.fields["corp_id"].label = _("服务商的企业ID")
 
