@@ -1,21 +1,25 @@
 """欢迎语: the default greeting, those of chosen staff, and what came of the last greetings."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from acquisition import outcomes
+from acquisition.code_pages import codes_of
 from acquisition.forms import StaffField, sellers
 from acquisition.models import Welcome
 from console.access import role_required
 from console.answers import done
 from console.audit import record
 from console.forms import KitForm, PickMany
+from console.uses import Hold, Use
 from content import messages
 from content.forms import MessageField
 from members.models import Staff
@@ -105,6 +109,28 @@ def keep(request: HttpRequest, row: Welcome, content: dict[str, Any]) -> None:
     row.text, row.materials, row.updated_by = content["text"], content["materials"], request.user.get_username()
     row.save()
     messages.want(row.content)
+
+
+def uses_of_materials(materials: Collection[int], operator: Any) -> Iterable[tuple[int, Use]]:
+    """Greetings that are sent, or could be once they are turned on again."""
+    rows = Welcome.objects.filter(materials__overlap=list(materials)).select_related("code").order_by("-enabled", "pk")
+    mine = set(codes_of(operator).filter(welcome__in=rows).values_list("pk", flat=True))
+    for row in rows:
+        code = getattr(row, "code", None)
+        if row.reach == Welcome.Reach.CODE and (code is None or code.archived_at):
+            continue
+        if code is not None:
+            url = reverse("acquisition:code", args=[code.pk]) if code.pk in mine else ""
+        elif operator.role == "staff":
+            url = ""
+        elif row.reach == Welcome.Reach.STAFF:
+            url = reverse("acquisition:staff_welcome", args=[row.pk])
+        else:
+            url = reverse("acquisition:welcome")
+        name = code.name if code else row.name or _now("全部员工")
+        state, hold = (_("已启用"), Hold.NEEDED) if row.enabled else (_("已停用"), Hold.DRAFT)
+        use = Use(row.get_reach_display(), name, state, url, hold)
+        yield from ((pk, use) for pk in row.materials if pk in materials)
 
 
 def of_staff() -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ class UnableSerializer(serializers.Serializer[Any]):
 
 
 class PreflightSerializer(serializers.Serializer[Any]):
-    """matched = receivers + deleted + no_sender + at_limit"""
+    """matched = receivers + deleted + no_sender + at_limit; crowded are some of the receivers"""
 
     matched = serializers.IntegerField()
     friendships = serializers.IntegerField()
@@ -115,6 +115,9 @@ class PreflightSerializer(serializers.Serializer[Any]):
     no_sender = serializers.SerializerMethodField()
     at_limit = serializers.SerializerMethodField()
     receivers = serializers.IntegerField()
+    crowded = serializers.IntegerField(
+        help_text="may not get it: other mass messages wait for their staff, and the limit"
+    )
     staff = SentToSerializer(source="senders", many=True)
     unable_staff = UnableSerializer(source="unable", many=True)
 

@@ -58,6 +58,21 @@ placed AS (
     LEFT JOIN busy ON busy.receiver = g.id
     WHERE g.dismissed_at IS NULL{owners}
 )"""
+_CROWDED = """,
+waiting AS (
+    SELECT r.id AS receiver, count(*) AS number FROM broadcasts_broadcastsender s
+    JOIN broadcasts_broadcast b ON b.id = s.broadcast_id CROSS JOIN LATERAL unnest(s.receivers) AS r (id)
+    WHERE b.kind = %s AND b.state = 'sending' AND b.id IS DISTINCT FROM %s
+        AND (s.state IN ('planned', 'asked', 'unknown') OR s.poll_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM broadcasts_delivery d
+            WHERE d.sender_id = s.id AND d.receiver = r.id AND d.state <> 'waiting')
+    GROUP BY r.id
+),
+crowded AS (
+    SELECT placed.receiver FROM placed JOIN waiting USING (receiver)
+    WHERE placed.reason IS NULL AND waiting.number + COALESCE((SELECT sum(got.count) FROM broadcasts_receipts got
+        WHERE got.kind = %s AND got.receiver = placed.receiver AND got.day >= %s), 0) >= %s
+)"""
 _THROUGH = " AND tie.staff_id = a.through"
 _TIES = """
 SELECT staff.id, count(*), NOT ({able}) FROM audience a
@@ -136,6 +151,22 @@ def _through(broadcast: Broadcast) -> str:
     return _THROUGH if broadcast.origin else ""
 
 
+def with_crowded(broadcast: Broadcast, sql: Sql) -> Sql:
+    """`crowded (receiver)`: of those who will be sent it, who may not get it. WeCom counts what reaches a customer, so
+    of messages that wait for their staff the first to be sent takes the last place (wecom-api.md 5.7, status 3)."""
+    limit = limit_on(day_of(broadcast))
+    params = [broadcast.kind, broadcast.pk, broadcast.kind, limit.since, limit.most]
+    return Sql(f"{sql.text}{_CROWDED}", [*sql.params, *params])
+
+
+def others_wait(broadcast: Broadcast) -> bool:
+    """Of a day in a later span it cannot be said: what waits now is over by then, or not."""
+    if limit_on(day_of(broadcast)).since > timezone.localdate():
+        return False
+    going = Broadcast.objects.filter(kind=broadcast.kind, state=Broadcast.State.SENDING)
+    return going.exclude(pk=broadcast.pk).exists()
+
+
 # -- preflight ---------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +194,7 @@ class Preflight(NamedTuple):
     receivers: int
     senders: list[Asked]
     unable: list[Unable]
+    crowded: int = 0  # of the receivers: messages that wait for their staff may take the last place
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -173,20 +205,24 @@ class Preflight(NamedTuple):
             "left_out": self.left_out,
             "receivers": self.receivers,
             "senders": len(self.senders),
+            "crowded": self.crowded,
         }
 
 
 def preflight(broadcast: Broadcast) -> Preflight:
     sql = placed(broadcast)
-    counted = "SELECT reason, CASE WHEN reason IS NULL THEN staff_id END, count(*) FROM placed GROUP BY 1, 2"
-    rows = _all(f"{sql.text} {counted}", sql.params)
-    left_out = {reason: count for reason, _, count in rows if reason is not None}
-    totals = {staff: count for reason, staff, count in rows if reason is None}
+    counted = "SELECT reason, CASE WHEN reason IS NULL THEN staff_id END, count(*), {} FROM placed{} GROUP BY 1, 2"
+    crowd = ("0", "")
+    if others_wait(broadcast):
+        sql, crowd = with_crowded(broadcast, sql), ("count(crowded.receiver)", " LEFT JOIN crowded USING (receiver)")
+    rows = _all(f"{sql.text} {counted.format(*crowd)}", sql.params)
+    left_out = {reason: count for reason, _, count, _ in rows if reason is not None}
+    totals = {staff: count for reason, staff, count, _ in rows if reason is None}
     ties = _ties(broadcast)
     unable = {staff: count for staff, count, cannot in ties if cannot}
     people = Staff.objects.in_bulk([*totals, *unable])
     return Preflight(
-        matched=sum(count for _, _, count in rows),
+        matched=sum(count for _, _, count, _ in rows),
         friendships=sum(count for _, count, _ in ties),
         left_out=left_out,
         receivers=sum(totals.values()),
@@ -195,6 +231,7 @@ def preflight(broadcast: Broadcast) -> Preflight:
             Unable(people[pk], unable[pk], why_unable(people[pk]))
             for pk in sorted(unable, key=lambda pk: (-unable[pk], pk))
         ],
+        crowded=sum(count for _, _, _, count in rows),
     )
 
 
@@ -237,12 +274,18 @@ def left_out_ids(broadcast: Broadcast, reason: str) -> tuple[str, list[Any]]:
     return f"{now.text} SELECT receiver FROM placed WHERE reason = %s", [*now.params, reason]  # noqa: S608
 
 
-EXPECTED = {"matched": "true", "receivers": "reason IS NULL"}
+EXPECTED = {
+    "matched": "true",
+    "receivers": "reason IS NULL",
+    "crowded": "receiver IN (SELECT receiver FROM crowded)",
+}
 
 
 def expected_ids(broadcast: Broadcast, whom: str) -> tuple[str, list[Any]]:
-    """A SELECT of all who are meant, or of those expected to get it, as it would be now."""
+    """A SELECT of all who are meant, or of those expected to get it, or of those who may not, as it would be now."""
     now = placed(broadcast)
+    if whom == "crowded":
+        now = with_crowded(broadcast, now)
     return f"{now.text} SELECT receiver FROM placed WHERE {EXPECTED[whom]}", now.params  # noqa: S608
 
 

@@ -31,7 +31,12 @@ LEFT_OUT = ListPage(
     template="broadcasts/left_out.html",
     empty=Empty(_("没有客户"), picture="done"),
 )
-LABELS = {**dict(LeftOut.Reason.choices), "matched": _("符合条件"), "receivers": _("预计可收到")}
+LABELS = {
+    **dict(LeftOut.Reason.choices),
+    "matched": _("符合条件"),
+    "receivers": _("预计可收到"),
+    "crowded": _("可能收不到"),
+}
 
 
 @require_GET

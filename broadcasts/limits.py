@@ -1,10 +1,11 @@
 """接收上限: how many mass messages WeCom lets one customer or group get (wecom-api.md 5.7)."""
 
 import calendar
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from broadcasts.models import ReceiveRule
+from broadcasts.models import Broadcast, Receipts, ReceiveRule
 
 Span = ReceiveRule.Span
 
@@ -28,3 +29,9 @@ def limit_on(day: date) -> Limit:
     if span == Span.WEEK:
         return Limit(day - timedelta(days=day.weekday()), 7)
     return Limit(day.replace(day=1), calendar.monthrange(day.year, day.month)[1])
+
+
+def received(customers: Collection[int], since: date) -> Iterable[tuple[int, date, int]]:
+    """(customer, day, how many): the mass messages that reached them, ours and those seen in WeCom."""
+    rows = Receipts.objects.filter(kind=Broadcast.Kind.CUSTOMERS, receiver__in=customers, day__gte=since)
+    return rows.values_list("receiver", "day", "count")

@@ -1,5 +1,6 @@
 """群发: the list, the composer, and the preflight that is promised before it goes."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -22,10 +23,11 @@ from console.answers import done, drawer
 from console.audit import record
 from console.lists import Column, Empty, Filters, ListPage
 from console.templatetags.kit import amount
+from console.uses import Hold, Use
 from content import messages
+from content.material_uses import held_by, holding
 from members.scope import visible_staff
 from tagging.conditions import Vocabulary
-from tagging.segment_uses import Hold, Use
 
 State, Kind = Broadcast.State, Broadcast.Kind
 SHOWN = 50  # senders listed before it is sent; all of them stand on the monitor
@@ -155,6 +157,19 @@ def uses_of_segment(segment: int, operator: Any = None) -> list[Use]:
     ]
 
 
+def uses_of_materials(materials: Collection[int], operator: Any) -> Iterable[tuple[int, Use]]:
+    """Those whose content was not handed to WeCom for every sender yet."""
+    unasked = BroadcastSender.objects.filter(broadcast=OuterRef("pk"), state=BroadcastSender.State.PLANNED)
+    ahead = Q(state__in=[State.DRAFT, State.SCHEDULED, State.PLANNING]) | Q(Exists(unasked), state=State.SENDING)
+    found = list(Broadcast.objects.filter(ahead, holding(materials)).order_by("-pk"))
+    mine = set(broadcasts_of(operator).filter(pk__in=[row.pk for row in found]).values_list("pk", flat=True))
+    for row in found:
+        hold = Hold.DRAFT if row.state == State.DRAFT else Hold.NEEDED
+        url = reverse("broadcasts:broadcast", args=[row.pk]) if row.pk in mine else ""
+        use = Use(_("群发"), row.title, row.get_state_display(), url, hold)
+        yield from ((pk, use) for pk in held_by(row.content, materials))
+
+
 def words_of(row: Broadcast, vocabulary: Vocabulary | None = None) -> str:
     """To whom, as a sentence."""
     if origin := origin_of(row):
@@ -240,6 +255,8 @@ def question(row: Broadcast, found: audience.Preflight) -> str:
         said = _now("将通知 %(staff)s 位群主，由他们确认后发到 %(n)s 个客户群。") % values
     else:
         said = _now("将通知 %(staff)s 名员工，由他们确认后发给 %(n)s 位客户。") % values
+    if found.crowded:
+        said += _now("其中 %(n)s 可能收不到：还有其他群发等待员工确认。") % {"n": amount(found.crowded)}
     if left := sum(found.left_out.values()):
         said += _now("另有 %(left)s 不会收到。") % {"left": amount(left)}
     return said + _now("员工确认后无法撤回。")

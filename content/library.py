@@ -19,11 +19,13 @@ from console import answers, audit
 from console.access import asked_by_htmx, operator_required
 from console.lists import Column, Empty, ListPage
 from console.shell import Hit
+from console.uses import Hold
 from content import folders, materials, scripts
 from content.material_forms import FORMS, MaterialForm, UploadForm
+from content.material_uses import uses_of
 from content.messages import USES, bubbles_of
 from content.models import Folder, LinkOpen, Material
-from content.shelves import Shelf, ShelfFilters, manager
+from content.shelves import Shelf, ShelfFilters, ids_of, manager
 from content.uploads import was_too_large
 
 Kind = Material.Kind
@@ -78,7 +80,7 @@ SHELF = Shelf(
     deleted=_("已删除 %(n)d 个素材，30 天内可恢复"),
     restored=_("已恢复 %(n)d 个素材"),
 )
-move, delete, restore = SHELF.move, SHELF.delete, SHELF.restore
+move, restore = SHELF.move, SHELF.restore
 
 
 def living() -> QuerySet[Material]:
@@ -137,18 +139,36 @@ def _form(request: HttpRequest, material: Material, title: Any, submit: Any) -> 
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What the customer sees, and what became of it."""
     material = get_object_or_404(Material.objects.select_related("file", "folder"), pk=pk)
-    users = scripts.living().filter(parts__material=material)
     values: dict[str, Any] = {
         "material": material,
         "title": material.title,
         "bubble": bubbles_of([material], {})[0],
-        "scripts": users[:10],
+        "uses": uses_of([material.pk], request.user).get(material.pk, []),
         "media": material.file.media_ids.all() if material.file else [],
     }
     if material.kind == Kind.LINK:
         values["opened"] = material.links.aggregate(opens=Sum("opens"), links=Count("pk"))
         values["last"] = LinkOpen.objects.filter(link__material=material).aggregate(at=Max("at"))["at"]
     return answers.drawer(request, "content/material.html", values)
+
+
+@manager
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """Asks first, and says which messages would lose it. What somebody is still to get by one that runs stays."""
+    ids = ids_of(request)
+    chosen = list(living().filter(pk__in=ids).order_by("title", "pk"))
+    uses = uses_of({row.pk for row in chosen}, request.user)
+    for row in chosen:
+        row.held = uses.get(row.pk, [])
+        row.needed = any(use.hold == Hold.NEEDED for use in row.held)
+    refused = [row for row in chosen if row.needed]
+    if request.method == "POST" and not refused:
+        return SHELF.delete(request)
+    free = [row for row in chosen if not row.needed]
+    title = _now("删除 %(n)d 个素材？") % {"n": len(chosen)} if len(chosen) != 1 else _now("删除这个素材？")
+    values = {"title": title, "refused": refused, "free": free, "poorer": [row for row in free if row.held]}
+    return answers.drawer(request, "content/delete.html", values, wrong=request.method == "POST")
 
 
 @manager

@@ -32,6 +32,7 @@ __all__ = [
     "names_of",
     "parts_of",
     "preview",
+    "refuse_deleted",
     "sidebar_parts",
     "want",
     "wecom_body",
@@ -127,6 +128,13 @@ def materials_of(content: Mapping[str, Any], *, deleted_too: bool = False) -> li
     ids = _ids(content.get("materials", ()))
     found = Material.objects.select_related("file").in_bulk(ids)
     return [found[pk] for pk in ids if pk in found and (deleted_too or found[pk].archived_at is None)]
+
+
+def refuse_deleted(content: Mapping[str, Any]) -> None:
+    """Raises ValidationError: before a kept content begins to be sent, as what was deleted would be missing unseen."""
+    for material in materials_of(content, deleted_too=True):
+        if material.archived_at is not None:
+            raise ValidationError(_("素材“%(title)s”已被删除，请先移除或更换") % {"title": material.title})
 
 
 def files_of(content: Mapping[str, Any]) -> list[tuple[StoredFile, str]]:

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from accounts import seats
 from acquisition import codes, greet, outcomes, shifts
+from acquisition import views as acquisition_views
 from acquisition.models import ChannelCode, Welcome
 from archive import consents, exporting, lag, overdue, retention
 from archive import events as archive_events
 from archive import tasks as archive_tasks
 from archive.signals import messages_arrived
 from archive.twins import merge_talks
-from broadcasts import audience, lookup, origins, reminders, results, seen, sending
+from broadcasts import audience, limits, lookup, origins, reminders, results, seen, sending
 from broadcasts import pages as broadcast_pages
 from broadcasts.signals import delivered
 from broadcasts.twins import merge_senders
@@ -32,7 +33,7 @@ from contacts.signals import follow_added, follow_ended, stage_changed, tags_cha
 from contacts.twins import merge_twins
 from contacts.unseen import unseen_by
 from content import files as content_files
-from content import media, storage
+from content import material_uses, media, storage
 from content.signals import link_opened
 from content.signals import sent as content_sent
 from integrations.models import IdempotentRequest
@@ -42,7 +43,9 @@ from members.signals import staff_left, staff_merging
 from scrm import facts, rail, task_broadcasts, words
 from sop import assignment_pages, assignments, enrol, mass, plan_pages, remind, steps, upgrade
 from sop import exits as sop_exits
+from sop import rules as send_rules
 from sop import tasks as staff_tasks
+from sop import uses as sop_uses
 from tagging import corp_tags, criteria, gone, marking, rule_conditions, rules, runs, segment_uses, segments, triggers
 from tagging.signals import segment_entered
 from tenants import checks, housekeeping, schedule, suite_events
@@ -279,3 +282,17 @@ def join_the_rooms() -> None:
     origins.ORIGINS[mass.ORIGIN] = task_broadcasts.ORIGIN
     mass.MAKE[:] = [task_broadcasts.make]
     mass.MADE[:] = [task_broadcasts.made]
+    send_rules.MASS_MESSAGES[:] = [limits.received]
+    send_rules.DAYS_CHANGED[:] = [overdue.rule_changed]
+    overdue.CALENDAR[:] = [overdue.Calendar(send_rules.days_off, send_rules.keep_days_off)]
+    delivered.connect(task_broadcasts.was_delivered, dispatch_uid="tasks done by mass messages")
+    segment_uses.USES[:] = [
+        plan_pages.uses_of_segment,
+        broadcast_pages.uses_of_segment,
+        assignment_pages.uses_of_segment,
+    ]
+    material_uses.USES[:] = [
+        acquisition_views.uses_of_materials,
+        sop_uses.uses_of_materials,
+        broadcast_pages.uses_of_materials,
+    ]

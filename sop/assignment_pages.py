@@ -18,6 +18,7 @@ from console.answers import done
 from console.audit import record
 from console.jobs import told
 from console.lists import Column, Empty, ListPage
+from console.uses import Hold, Use
 from content import messages
 from members.scope import visible_staff
 from sop import assignments, board, mass
@@ -27,7 +28,6 @@ from sop.models import Assignment, StaffTask
 from sop.task_pages import assignments_of
 from tagging import segments
 from tagging.conditions import in_words
-from tagging.segment_uses import Hold, Use
 from tenants.current import current_tenant
 from tenants.jobs import OPEN
 from tenants.models import Job

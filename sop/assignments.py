@@ -59,6 +59,7 @@ def publish(assignment: Assignment, *, by: str) -> None:
     if row.state != State.DRAFT:
         return
     check(row)
+    messages.refuse_deleted(row.content)
     row.state = assignment.state = State.RUNNING
     row.save(update_fields=["state"])
     messages.want(row.content)

@@ -14,6 +14,7 @@ from contacts.views import TagsField, living_tags, staff_choices
 from content.forms import MessageField
 from members import quiet
 from members.models import Staff
+from members.scope import visible_staff
 from sop.models import Assignment, Plan, PlanVersion, Step
 from sop.words import TRIGGERS
 from tagging.fields import ConditionsField
@@ -77,6 +78,9 @@ class PlanForm(KitForm):
         self.fields["stage"].label_from_instance = lambda one: one.name  # type: ignore[attr-defined]
         self.fields["segment"].queryset = Segment.objects.filter(archived_at=None).order_by("name")  # type: ignore[attr-defined]
         self.fields["staff"].queryset = staff_choices(operator)  # type: ignore[attr-defined]
+        if visible_staff(operator) is not None:  # none would mean the customers of all
+            self.fields["staff"].required = True
+            self.fields["staff"].help_text = _("请选择您管理范围内的员工，只对他们的客户生效")
 
     @staticmethod
     def initial_of(plan: Plan, version: PlanVersion) -> dict[str, Any]:

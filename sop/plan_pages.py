@@ -20,14 +20,15 @@ from console.access import operator_required, role_required
 from console.answers import done
 from console.audit import record
 from console.lists import Column, Empty, Filters, ListPage
+from console.uses import Hold, Use
 from content import messages
 from sop import plans, rules, upgrade
 from sop.enrol import newest
 from sop.enrolment_pages import enrolments_of, living, rights
 from sop.forms import PlanForm, SimulateForm, StepForm
 from sop.models import Enrolment, Plan, PlanVersion, Step
+from sop.rights import in_range, may_act_on, plan_of_step
 from sop.words import Vocabulary, pace_words, reason_words, when_words
-from tagging.segment_uses import Hold, Use
 
 editors = role_required("owner", "admin")
 State = Enrolment.State
@@ -167,6 +168,8 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "simulate": SimulateForm(initial={"at": timezone.localtime()}),
         **rights(request),
     }
+    if context["may_edit"] and not may_act_on(plan, request.user):
+        context |= {"may_edit": False, "out_of_range": True}
     return render(request, "sop/plan.html", context)
 
 
@@ -193,6 +196,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @editors
+@in_range()
 def settings(request: HttpRequest, pk: int) -> HttpResponse:
     """Name, beginning and end; what holds for customers is changed in the draft."""
     plan = get_object_or_404(living(), pk=pk)
@@ -227,6 +231,7 @@ def kept(form: forms.Form, act: Callable[[], Any]) -> Any:
 
 @require_http_methods(["GET", "POST"])
 @editors
+@in_range()
 def new_step(request: HttpRequest, pk: int) -> HttpResponse:
     plan = get_object_or_404(living(), pk=pk)
     return edit_step(request, plan, Step(), initial={"kind": "day", "day": 1, "at": "10:00", "valid_hours": 24})
@@ -234,6 +239,7 @@ def new_step(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @editors
+@in_range(plan_of_step)
 def step(request: HttpRequest, pk: int) -> HttpResponse:
     found = step_or_404(pk)
     return edit_step(request, found.version.plan, found, initial=StepForm.initial_of(found))
@@ -264,6 +270,7 @@ def edit_step(request: HttpRequest, plan: Plan, found: Step, initial: dict[str, 
 
 @require_POST
 @editors
+@in_range(plan_of_step)
 def drop_step(request: HttpRequest, pk: int) -> HttpResponse:
     found = step_or_404(pk)
     plan = found.version.plan
@@ -274,6 +281,7 @@ def drop_step(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editors
+@in_range()
 def publish(request: HttpRequest, pk: int) -> HttpResponse:
     plan = get_object_or_404(living(), pk=pk)
     try:
@@ -287,6 +295,7 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editors
+@in_range()
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """The draft is thrown away; what is published stays."""
     plan = get_object_or_404(living(), pk=pk)
@@ -298,6 +307,7 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editors
+@in_range()
 def switch(request: HttpRequest, pk: int) -> HttpResponse:
     plan = get_object_or_404(living(), pk=pk)
     try:
@@ -311,6 +321,7 @@ def switch(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @editors
+@in_range()
 def archive(request: HttpRequest, pk: int) -> HttpResponse:
     plan = get_object_or_404(living(), pk=pk)
     left = plans.archive(plan, by=request.user.get_username())
@@ -321,6 +332,7 @@ def archive(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @editors
+@in_range()
 def upgrade_running(request: HttpRequest, pk: int) -> HttpResponse:
     """What the newest version would change for those on the way; the POST does it."""
     plan = get_object_or_404(living(), pk=pk)

@@ -150,6 +150,8 @@ def publish(plan: Plan, *, by: str) -> PlanVersion:
     if not draft.steps.exists():
         raise ValidationError(_("请先添加步骤"))
     check_trigger(draft.trigger)
+    for step in draft.steps.order_by("no"):
+        messages.refuse_deleted(step.content)
     draft.published_at = timezone.now()
     draft.save(update_fields=["published_at"])
     plan.trigger = draft.trigger.get("on", "")
@@ -178,6 +180,8 @@ def switch(plan: Plan, *, on: bool) -> None:
         raise ValidationError(_("请先发布 SOP"))
     if on and version is not None:
         check_trigger(version.trigger)
+        for step in version.steps.order_by("no"):
+            messages.refuse_deleted(step.content)
         _begin_to_watch(version)
     plan.enabled = on
     plan.save(update_fields=["enabled", "updated_at"])

@@ -1,10 +1,11 @@
 """The company's 发送规则: read, changed, and held against the steps whose time has come, whichever plan they are of."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 
 from django.db import connection, transaction
+from django.db.models import Case, When
 from django.utils import timezone
 
 from sop.models import SendRule, StaffTask, StepRun
@@ -15,6 +16,12 @@ SUBJECT = "sop pace"
 SPARED = (StaffTask.State.CANCELLED, StaffTask.State.SKIPPED)
 """The customer got nothing by these."""
 
+MASS_MESSAGES: list[Callable[[Collection[int], date], Iterable[tuple[int, date, int]]]] = []
+"""By customers and a day: (customer, day, how many) of those that reached them since; filled by scrm/wiring.py."""
+
+DAYS_CHANGED: list[Callable[[], None]] = []
+"""Told in the transaction that changes the company's holidays; filled by scrm/wiring.py."""
+
 
 def rule() -> SendRule:
     return SendRule.objects.filter(only=True).first() or SendRule()
@@ -23,6 +30,16 @@ def rule() -> SendRule:
 def pace() -> Pace:
     row = rule()
     return Pace(row.per_day, row.per_week, frozenset(row.holidays), frozenset(row.workdays))
+
+
+def days_off() -> tuple[list[date], list[date]]:
+    """节假日, and the weekends on which people work."""
+    row = rule()
+    return row.holidays, row.workdays
+
+
+def keep_days_off(holidays: list[date], workdays: list[date]) -> None:
+    change(holidays=holidays, workdays=workdays)
 
 
 @transaction.atomic
@@ -35,6 +52,9 @@ def change(**values: object) -> dict[str, list[object]]:
             changed[name] = [before, value]
             setattr(row, name, value)
     row.save()
+    if changed.keys() & {"holidays", "workdays"}:
+        for tell in DAYS_CHANGED:
+            tell()
     return changed
 
 
@@ -61,16 +81,30 @@ def days_of(
 
 
 def got_by(customers: Iterable[int], since: date) -> defaultdict[int, Counter[date]]:
-    """How many SOP tasks there were for these customers on each day, of all plans. By their enrolments, which have an
-    index, as all tasks of a week may be many."""
-    zone = timezone.get_current_timezone()
+    """How much these customers got on each day: SOP tasks of all plans, headquarters' tasks and mass messages."""
+    zone, who = timezone.get_current_timezone(), sorted(set(customers))
     with connection.cursor() as cursor:
         one_writer(cursor, SUBJECT)
-    begun = StaffTask.objects.filter(
-        step_run__enrolment__follow__customer__in=list(customers),
-        starts_at__gte=datetime.combine(since, time(), zone),
-    ).exclude(state__in=SPARED)
+    begun = datetime.combine(since, time(), zone)
     found = defaultdict[int, Counter[date]](Counter)
-    for customer, at in begun.values_list("step_run__enrolment__follow__customer", "starts_at"):
+    for customer, at in [*_of_plans(who, begun), *_assigned(who, begun)]:
         found[customer][at.astimezone(zone).date()] += 1
+    for customer, day, number in (one for ask in MASS_MESSAGES for one in ask(who, since)):
+        found[customer][day] += number
     return found
+
+
+def _of_plans(customers: Collection[int], since: datetime) -> Iterable[tuple[int, datetime]]:
+    """By their enrolments, which have an index, as all tasks of a week may be many."""
+    begun = StaffTask.objects.filter(step_run__enrolment__follow__customer__in=customers, starts_at__gte=since)
+    ones = begun.exclude(state__in=SPARED).exclude(proof=StaffTask.Proof.MASS)  # those are mass messages
+    return ones.values_list("step_run__enrolment__follow__customer", "starts_at")
+
+
+def _assigned(customers: Collection[int], since: datetime) -> Iterable[tuple[int, datetime]]:
+    """Their time is long: what was sent counts on the day on which it was, what is open on the day it began."""
+    at = Case(When(state=StaffTask.State.DONE, then="settled_at"), default="starts_at")
+    given = StaffTask.objects.filter(customer__in=customers, assignment__isnull=False).annotate(at=at)
+    gone = [*SPARED, StaffTask.State.EXPIRED]
+    ones = given.filter(at__gte=since).exclude(state__in=gone).exclude(proof=StaffTask.Proof.MASS)
+    return ones.values_list("customer", "at")  # type: ignore[return-value]

@@ -27,8 +27,8 @@ REASONS: dict[str, Any] = {
     "late": _("超过有效时长"),
     "moved": _("避开免打扰时段或因故顺延"),
     "workday": _("避开休息日顺延"),
-    "crowded": _("客户的 SOP 任务已满，顺延"),
-    "no_room": _("客户的 SOP 任务已满，14 天内没有空位"),
+    "crowded": _("客户收到的已达上限，顺延"),
+    "no_room": _("客户收到的已达上限，14 天内没有空位"),
     "exited": _("客户已退出 SOP"),
     "version": _("已换到新版本"),
     "stopped": _("任务已停止"),
@@ -77,7 +77,8 @@ def pace_words(pace: Pace) -> str:
         most = _now("每位客户每周最多 %(week)d 条") % {"week": week}
     else:
         return ""
-    return _now("%(most)s，所有 SOP 合计；超出的顺延，14 天内没有空位则跳过。") % {"most": most}
+    said = _now("%(most)s，所有 SOP、总部任务和收到的群发合计；已满时 SOP 顺延，14 天内没有空位则跳过。")
+    return said % {"most": most}
 
 
 class Vocabulary:

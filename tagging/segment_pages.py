@@ -23,6 +23,8 @@ from console.answers import done
 from console.audit import record
 from console.forms import KitForm
 from console.lists import Column, Empty, Filters, ListPage
+from console.uses import Hold
+from console.uses import in_words as in_words_of_uses
 from contacts.models import Customer
 from contacts.views import CUSTOMERS, people_of
 from members.scope import visible_staff
@@ -30,10 +32,10 @@ from tagging import segments
 from tagging.conditions import Tree, Vocabulary, in_words
 from tagging.fields import ConditionsField
 from tagging.models import Segment, SegmentMember
-from tagging.segment_uses import Hold, refuse_if_watched, uses_of
-from tagging.segment_uses import in_words as in_words_of_uses
+from tagging.segment_uses import refuse_if_watched, uses_of
 
 SAMPLE = 8
+LATELY = 7  # days
 EVERYONE_LEFT_OUT: Tree = {"match": "all", "of": [{"is": "lost", "op": "no"}]}
 """What a new segment begins with: who deleted us cannot be reached."""
 
@@ -123,7 +125,7 @@ def segment(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "segment": found,
         "may_edit": may_edit(request),
-        "entered": entered_lately(found, request.user),
+        "entered": entered_lately(found, request.user).count() if found.watched else None,
         "uses": uses,
     }
     context |= {"needed": any(use.hold == Hold.NEEDED for use in uses), "drafts": drafts}
@@ -131,14 +133,33 @@ def segment(request: HttpRequest, pk: int) -> HttpResponse:
     return page.respond(request, segments.facts_of(found, request.user), prepare=prepare, context=context)
 
 
-def entered_lately(found: Segment, operator: Any) -> int | None:
-    """How often somebody whom the operator may see came in."""
-    if not found.watched:
-        return None
-    rows = SegmentMember.objects.filter(segment=found, entered_at__gte=timezone.now() - timedelta(days=7))
+def entered_lately(found: Segment, operator: Any) -> QuerySet[SegmentMember]:
+    """Each time that somebody whom the operator may see came in."""
+    rows = SegmentMember.objects.filter(segment=found, entered_at__gte=timezone.now() - timedelta(days=LATELY))
     if visible_staff(operator) is not None:
         rows = rows.filter(customer__in=Customer.objects.visible_to(operator).values("pk"))
-    return rows.count()
+    return rows
+
+
+ENTRIES = ListPage(
+    title=_("进入记录"),
+    unit=_("次进入"),
+    columns=(Column(_("客户")), Column(_("现在")), Column(_("进入时间"), sort="entered_at", kind="time")),
+    row="tagging/_entry.html",
+    row_url=lambda entry: reverse("contacts:customer", args=[entry.customer_id]),
+    order="-entered_at",
+    template="tagging/entries.html",
+    empty=Empty(_("最近 7 天没有客户进入"), picture="people"),
+)
+
+
+@require_GET
+@operator_required
+def entries(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(living(), pk=pk, watched=True)
+    page = replace(ENTRIES, help=_now("最近 7 天进入“%(name)s”的客户，离开后再次进入的算两次") % {"name": found.name})
+    rows = entered_lately(found, request.user).select_related("customer")
+    return page.respond(request, rows, context={"segment": found})
 
 
 @require_http_methods(["GET", "POST"])

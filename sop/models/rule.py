@@ -8,7 +8,7 @@ from tenants.models import TenantModel
 
 
 class SendRule(TenantModel):
-    """How many SOP tasks one customer may bring a day and a week, and on which days nobody works. One row a company."""
+    """How much a customer may get a day and a week before SOP waits, and when nobody works. One row a company."""
 
     only = models.BooleanField(default=True, editable=False)
     per_day = models.PositiveSmallIntegerField(_("每位客户每天最多"), null=True, blank=True)  # null: no limit

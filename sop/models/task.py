@@ -87,4 +87,9 @@ class StaffTask(TenantModel):
             models.Index(fields=["-ends_at", "-id"], name="tasks_by_end"),
             models.Index(fields=["starts_at"], name="tasks_begun"),
             models.Index(fields=["settled_at"], name="tasks_done", condition=models.Q(state="done")),
+            models.Index(
+                fields=["customer", "starts_at"],
+                name="assigned_tasks_of_customer",
+                condition=models.Q(assignment__isnull=False),
+            ),
         ]

@@ -1,12 +1,13 @@
 """What is watched for ends at a named person, once, with a message in WeCom."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.utils import timezone
 
 from archive import overdue
 from archive.models import Alert, Conversation, ReplyRule, SensitiveWord
+from console.models import AuditEntry
 from members.models import Staff, StaffDepartment
 from members.reach import manager_of
 from tenants import due
@@ -77,21 +78,47 @@ def test_an_answer_ends_the_waiting_and_thanks_begin_none(archive):
     assert not DueRow.objects.filter(kind=overdue.DUE).exists()
 
 
+CHINESE = overdue.DaysOff({date(2026, 11, 20), date(2026, 11, 23)}, {date(2026, 11, 21)})
+
+
 @pytest.mark.parametrize(
-    ("since", "until"),
+    ("since", "until", "off"),
     [
-        ("2026-11-20 10:00", "2026-11-20 10:30"),  # a Friday
-        ("2026-11-20 17:50", "2026-11-23 09:20"),  # the rest on Monday
-        ("2026-11-21 12:00", "2026-11-23 09:30"),
-        ("2026-11-23 03:00", "2026-11-23 09:30"),
+        ("2026-11-20 10:00", "2026-11-20 10:30", overdue.DaysOff()),  # a Friday
+        ("2026-11-20 17:50", "2026-11-23 09:20", overdue.DaysOff()),  # the rest on Monday
+        ("2026-11-21 12:00", "2026-11-23 09:30", overdue.DaysOff()),
+        ("2026-11-23 03:00", "2026-11-23 09:30", overdue.DaysOff()),
+        ("2026-11-20 10:00", "2026-11-21 09:30", CHINESE),  # a holiday, and a Saturday on which people work
+        ("2026-11-21 17:50", "2026-11-24 09:20", CHINESE),
     ],
 )
-def test_only_working_time_counts(since, until):
+def test_only_working_time_counts(since, until, off):
     rule = ReplyRule(minutes=30, weekdays=[1, 2, 3, 4, 5], from_time=time(9), to_time=time(18))
     zone = timezone.get_default_timezone()
     start = datetime.fromisoformat(since).replace(tzinfo=zone)
 
-    assert overdue.deadline(rule, start.astimezone(UTC)) == datetime.fromisoformat(until).replace(tzinfo=zone)
+    assert overdue.deadline(rule, start.astimezone(UTC), off) == datetime.fromisoformat(until).replace(tzinfo=zone)
+
+
+def test_the_holidays_of_the_company_hold_for_who_waits_already(archive, owner):
+    hours = {"enabled": "on", "minutes": 15, "weekdays": list("1234567"), "from_time": "00:00", "to_time": "23:59"}
+    owner.post("/console/archive/rule/", hours)
+    archive.says("在吗？我想问一下")
+    archive.pull()
+    first, today = DueRow.objects.get(kind=overdue.DUE).due_at, timezone.localdate()
+
+    days = f"{today} ~ {today + timedelta(days=2)}"
+    assert (
+        "已在节假日中"
+        in owner.post("/console/archive/rule/", hours | {"holidays": days, "workdays": today}).content.decode()
+    )
+    owner.post("/console/archive/rule/", hours | {"holidays": days})
+    assert timezone.localdate(DueRow.objects.get(kind=overdue.DUE).due_at) == today + timedelta(days=3)
+    assert AuditEntry.objects.order_by("-pk")[0].detail == {"holidays": days}
+
+    assert days in owner.get("/console/sop/rule/").content.decode(), "one list for both rooms"
+    owner.post("/console/sop/rule/", {"holidays": ""})
+    assert DueRow.objects.get(kind=overdue.DUE).due_at == first
 
 
 def test_an_alert_is_settled_once_on_its_page(archive, manager, owner):

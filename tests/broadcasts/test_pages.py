@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from broadcasts import audience, results, sending
-from broadcasts.models import Broadcast, Delivery, Receipts, ReceiveRule
+from broadcasts.models import Broadcast, BroadcastSender, Delivery, Receipts, ReceiveRule
 from contacts.models import Customer, TimelineEntry
 from members.models import Staff
 from tagging.models import Segment
@@ -94,6 +94,26 @@ def test_the_lists_behind_the_numbers_name_the_very_people(company: Company) -> 
     told = check.context["found"]
     numbers = [told.matched, 0, 0, 1, told.receivers]  # deleted, without a sender, at the limit
     assert [wang.get(url).context["list"].count for url in tiles] == numbers
+
+
+def test_who_has_a_message_waiting_for_its_staff_may_not_get_this_one(company: Company) -> None:
+    ReceiveRule.objects.create(span="day")
+    wang, lucy = company.client("admin"), company.customers["Lucy"].pk
+    half_done(company)  # 李雷 is still to be sent it, 韩梅梅 got it, Lucy's staff member was never asked
+    Receipts.objects.create(kind="customers", receiver=lucy, day=timezone.localdate() - timedelta(days=1), count=1)
+    BroadcastSender.objects.filter(state="created").update(poll_at=timezone.now())
+    draft = draft_of()
+    check = wang.get(reverse("broadcasts:check", args=[draft.pk]))
+    assert_strict(check)
+    found = check.context["found"]
+    assert (found.receivers, found.crowded, found.left_out) == (3, 1, {})
+    assert "其中 1 可能收不到" in check.text
+    (*_, behind) = re.findall(r'class="stat" href="([^"]+)"', check.text)
+    page = wang.get(behind)
+    assert (page.context["list"].count, "李雷" in page.text) == (1, True)
+    connection.set_tenant(company.tenant)
+    BroadcastSender.objects.filter(state="created").update(state="stopped", poll_at=None)
+    assert audience.preflight(draft).crowded == 0
 
 
 def test_what_was_sent_meanwhile_is_neither_overwritten_nor_deleted(company: Company) -> None:

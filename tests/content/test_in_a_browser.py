@@ -106,8 +106,9 @@ def test_files_are_uploaded_and_those_too_large_are_told_before(console: Console
 def test_a_material_is_deleted_and_taken_back(console: Console, library: Tenant) -> None:
     page = console.open(library, "/console/materials/")
     page.get_by_role("link", name="到店路线图").click()
+    page.locator("#drawer").get_by_role("link", name="删除").click()
+    expect(page.locator("#drawer").get_by_text("删除后，以下内容将不再包含它")).to_be_visible()
     page.locator("#drawer").get_by_role("button", name="删除").click()
-    page.locator("#ask").get_by_role("button", name="删除").click()
     expect(page.locator(".cards").get_by_text("到店路线图")).to_have_count(0)
     page.get_by_role("button", name="撤销").click()
     expect(page.locator(".cards").get_by_text("到店路线图")).to_be_visible()

@@ -10,10 +10,13 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from acquisition.models import Welcome
+from broadcasts.models import Broadcast
 from console.models import AuditEntry
-from content import files, reading
-from content.models import Folder, Material, StoredFile
+from content import files, reading, scripts
+from content.models import Folder, Material, Script, StoredFile
 from content.storage import Missing, store
+from sop.models import Assignment, Plan, PlanVersion, Step
 from tenants.models import Tenant
 from tests.content.made import archive, jpeg, material, pdf, png, stored, upload
 from tests.pages import assert_strict
@@ -228,6 +231,43 @@ def test_many_are_moved_and_deleted_and_taken_back(operator: Operator, full: Fol
 
     operator.post(f"/console/materials/restore/?ids={ids[0]}&ids={ids[1]}")
     assert Material.objects.filter(archived_at=None).count() == 6
+
+
+def test_what_is_sent_by_something_that_runs_stays_and_what_others_lose_is_said(operator: Operator) -> None:
+    poster, link, spare = material("image"), material("link"), material("file", "备用价目表")
+    content = {"text": "您好", "materials": [poster.pk]}
+    greeting = Welcome.objects.create(text="您好", materials=[poster.pk], enabled=True)
+    plan = Plan.objects.create(name="新客培育", enabled=True)
+    version = PlanVersion.objects.create(plan=plan, published_at=timezone.now())
+    Step.objects.create(version=version, no=1, after_minutes=5, title="介绍", content=content)
+    Broadcast.objects.create(title="店庆", state="scheduled", content=content)
+    Broadcast.objects.create(title="去年的", state="ended", content=content)
+    days = {"starts_at": timezone.now(), "ends_at": timezone.now() + timedelta(days=1)}
+    Assignment.objects.create(title="回访", content={"text": "", "materials": [link.pk]}, **days)
+    scripts.save(Script(), title="首次问候", content={"text": "看看", "materials": [link.pk]})
+    every = {"ids": [poster.pk, link.pk, spare.pk]}
+
+    asked = operator.get("/console/materials/delete/", **every)
+    assert_strict(asked)
+    refused, poorer = asked.content.decode().split("以下内容将不再包含它")
+    assert [name in refused for name in ("全部员工", "新客培育 · 介绍", "店庆", "去年的")] == [True, True, True, False]
+    assert [name in poorer for name in ("回访", "首次问候", "备用价目表")] == [True, True, False]
+    assert f'href="/console/sop/{plan.pk}/"' in refused
+    assert f'value="{poster.pk}"' not in refused
+
+    assert operator.post("/console/materials/delete/", **every).status_code == 422
+    assert Material.objects.filter(archived_at=None).count() == 3
+    assert "全部员工" in operator.get(f"/console/materials/{poster.pk}/").content.decode()
+
+    greeting.delete()
+    Plan.objects.update(enabled=False)
+    Broadcast.objects.filter(title="店庆").update(state="stopped")
+    assert operator.post("/console/materials/delete/", **every).status_code == 204
+    assert not Material.objects.filter(archived_at=None).exists()
+    operator.post(f"/console/sop/{plan.pk}/switch/")
+    operator.post(f"/console/tasks/assignments/{Assignment.objects.get().pk}/publish/")
+    began = (Plan.objects.get().enabled, Assignment.objects.get().state)
+    assert began == (False, "draft"), "what lost its picture does not begin"
 
 
 def test_a_folder_that_goes_leaves_its_content_a_level_up(operator: Operator, full: Folder) -> None:

@@ -8,10 +8,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from broadcasts.models import Receipts
 from console.models import AuditEntry
 from members import quiet
 from sop import enrol, plans, rules, steps, timing
-from sop.models import Enrolment, SendRule, StaffTask, StepRun
+from sop.models import Assignment, Enrolment, SendRule, StaffTask, StepRun
 from sop.pace import Pace
 from tenants.models import DueRow, Tenant
 from tests.pages import assert_strict
@@ -46,7 +47,7 @@ def test_two_plans_at_one_hour_are_one_task_a_day(company, make_plan, clock, in_
         later.values_list("pk", "due_at")
     )
     page = company.client("admin").get(f"/console/sop/{later[0].enrolment.plan_id}/customers/")
-    assert "客户的 SOP 任务已满，顺延" in page.text
+    assert "客户收到的已达上限，顺延" in page.text
 
     clock(at(3, 9, 2))
     let_fall_due(in_acme, at(3, 9, 3))
@@ -80,7 +81,7 @@ def test_a_full_week_goes_on_on_monday_and_without_any_room_the_step_is_left_out
     assert (waiting.state, waiting.reason) == ("skipped", "no_room")
     assert waiting.enrolment.state == "done"
     page = company.client("admin").get(f"/console/sop/{waiting.enrolment.plan_id}/customers/")
-    assert "“问候”已跳过：客户的 SOP 任务已满，14 天内没有空位" in page.text
+    assert "“问候”已跳过：客户收到的已达上限，14 天内没有空位" in page.text
 
 
 def test_what_staff_skipped_or_was_cancelled_leaves_its_place_to_the_next(company, make_plan, clock, in_acme):
@@ -94,6 +95,33 @@ def test_what_staff_skipped_or_was_cancelled_leaves_its_place_to_the_next(compan
         if name == "甲":
             StaffTask.objects.update(state="skipped")
     assert states() == {"甲": ("tasked", ""), "乙": ("tasked", ""), "丙": ("waiting", "crowded")}
+
+
+def test_what_headquarters_sent_and_mass_messages_take_places_too(company, make_plan, clock, in_acme):
+    rules.change(per_day=2)
+    clock(at(2, 9))
+    span = {"starts_at": at(1, 9), "ends_at": at(4, 18)}
+    sent = {"state": "done", "proof": "sidebar", "settled_at": at(2, 8, 30)}
+    given = {  # mass messages of today, and what became of headquarters' tasks
+        "两条群发": (2, []),
+        "一条群发和一个任务": (1, [sent]),
+        "两个任务": (0, [sent, {}]),
+        "用群发完成": (1, [sent | {"proof": "mass"}]),
+        "昨天完成": (1, [sent | {"settled_at": at(1, 18)}]),
+        "跳过": (1, [sent | {"state": "skipped", "proof": ""}]),
+    }
+    for name, (messages, tasks) in given.items():
+        customer = company.add(name, "wang")
+        Receipts.objects.create(kind="customers", receiver=customer.pk, day=at(2, 9).date(), count=messages)
+        for task in tasks:
+            facts = span | ({} if task else {"starts_at": at(2, 8)})
+            of = Assignment.objects.create(title="回访", **span)
+            StaffTask.objects.create(assignment=of, staff=company.staff["wang"], customer=customer, **facts, **task)
+    follows = {company.follow(name, "wang").pk: name for name in given}
+    enrol.enrol(make_plan({"after_minutes": 0}), follows, "test", at(2, 9))
+    let_fall_due(in_acme, at(2, 9))
+    late = StepRun.objects.filter(reason="crowded").values_list("enrolment__follow", flat=True)
+    assert {follows[pk] for pk in late} == {"两条群发", "一条群发和一个任务", "两个任务"}
 
 
 @pytest.mark.usefixtures("db_commits", "clean_cache")
@@ -194,12 +222,12 @@ def test_the_rule_is_kept_told_and_tried(company, make_plan):
 
     later = {"day": 2, "at": time(8, 30), "title": "邀约"}
     plan = make_plan(NINE, NINE | {"title": "发案例"}, later, NINE | {"title": "回访", "workdays_only": True})
-    assert "每位客户每天最多 1 条，所有 SOP 合计" in admin.get(f"/console/sop/{plan.pk}/").text
+    assert "每位客户每天最多 1 条，所有 SOP、总部任务和收到的群发合计" in admin.get(f"/console/sop/{plan.pk}/").text
     page = admin.get(f"/console/sop/{plan.pk}/simulate/?at=2026-12-03T15:20")
     assert [f"{fall.at:%d %H} {why}" for _step, _when, fall, why in page.context["falls"]] == [
         "04 09 ",
-        "06 09 客户的 SOP 任务已满，顺延",  # on the 5th another comes before
-        "08 09 客户的 SOP 任务已满，顺延",  # for workdays only: the 7th is none
+        "06 09 客户收到的已达上限，顺延",  # on the 5th another comes before
+        "08 09 客户收到的已达上限，顺延",  # for workdays only: the 7th is none
         "05 08 ",
     ]
     assert_strict(page)

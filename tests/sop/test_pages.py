@@ -53,6 +53,31 @@ def test_a_plan_is_made_published_and_switched_on(company):
     assert "员工与客户成为好友" in listed.text and "已启用" in listed.text
 
 
+def test_a_plan_for_others_is_changed_by_those_who_see_them(company):
+    wang, li = company.client("admin"), company.client("admin", scope="self", staff="li")
+    plan = made(company, wang)
+    wang.post(f"/console/sop/{plan.pk}/publish/")
+    page, step = li.get(f"/console/sop/{plan.pk}/"), plan.versions.get().steps.get()
+    assert_strict(page)
+    assert "由能看到这些员工的管理员修改" in page.text and "删除这个 SOP" not in page.text
+    places = [f"{plan.pk}/{act}/" for act in ("publish", "discard", "switch", "archive", "upgrade", "settings")]
+    for place in [*places, f"{plan.pk}/steps/new/", f"steps/{step.pk}/", f"steps/{step.pk}/drop/"]:
+        assert "管理范围以外" in li.post(f"/console/sop/{place}", STEP, follow=True).text, place
+    assert list(Plan.objects.values_list("enabled", "archived_at")) == [(False, None)]
+    assert not plan.versions.filter(published_at=None).exists()
+
+    assert li.post("/console/sop/new/", {"name": "全员", "on": "added"}).status_code == 422, (
+        "all staff are not one's own"
+    )
+    li.post("/console/sop/new/", {"name": "我的", "on": "added", "staff": [company.staff["li"].pk]})
+    own = Plan.objects.get(name="我的")
+    li.post(f"/console/sop/{own.pk}/steps/new/", STEP)
+    li.post(f"/console/sop/{own.pk}/publish/")
+    li.post(f"/console/sop/{own.pk}/switch/")
+    own.refresh_from_db()
+    assert own.enabled
+
+
 def test_a_change_is_a_draft_until_it_is_published(company):
     wang = company.client("admin")
     plan = made(company, wang)
