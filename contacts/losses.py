@@ -1,10 +1,11 @@
 """流失提醒: friendships that were ended by one side are told to the staff member and to who leads them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timezone import localtime
@@ -17,6 +18,7 @@ from members.models import Staff
 
 FRESH = timedelta(days=2)
 """What a comparison finds long after it happened is no news; it stands on the page."""
+LATELY = timedelta(days=7)
 NAMED = 5
 ENDED_BY = Follow.EndedBy
 
@@ -24,6 +26,12 @@ ENDED_BY = Follow.EndedBy
 def loss_alert() -> LossAlert:
     """The company's settings; those of a company that never looked at them are the defaults."""
     return LossAlert.objects.first() or LossAlert()
+
+
+def lately(follows: QuerySet[Follow], *, by: Collection[str]) -> QuerySet[Follow]:
+    """Friendships that one of these sides ended in the last days, the newest first."""
+    ended = follows.filter(ended_by__in=by, ended_at__gte=timezone.now() - LATELY)
+    return ended.select_related("customer", "staff").order_by("-ended_at")
 
 
 def follows_ended(follow_ids: Sequence[int], **_more: Any) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from contacts import losses
 from contacts.models import Customer, Follow, FollowUp
 from content import messages
 from members.models import Staff
@@ -24,7 +25,6 @@ from sop import tasks
 from sop.models import StaffTask
 
 SHOWN = 50
-LOST_LATELY = timedelta(days=7)
 
 
 @require_GET
@@ -114,16 +114,9 @@ def today(request: HttpRequest, staff: Staff) -> HttpResponse:
         "leads": leads(staff),
         "tasks": shown,
         "number": len(shown) if len(shown) < SHOWN else rows.count(),
-        "lost": list(lost_by(staff)),
+        "lost": list(losses.lately(staff.follows.all(), by=[Follow.EndedBy.CUSTOMER])[:10]),
         "follow_ups": list(follow_ups.select_related("customer").order_by("next_at")[:20]),
         "customers": list(recent[:20]),
         "now": now,
     }
     return render(request, "sidebar/today.html", context)
-
-
-def lost_by(staff: Staff) -> QuerySet[Follow]:
-    """Customers who deleted this member in the last days."""
-    since = timezone.now() - LOST_LATELY
-    ended = staff.follows.filter(ended_by=Follow.EndedBy.CUSTOMER, ended_at__gte=since)
-    return ended.select_related("customer").order_by("-ended_at")[:10]

@@ -11,11 +11,11 @@ from django.utils.timezone import make_aware
 from django.views.decorators.http import require_GET
 
 from archive.models import Alert
+from contacts import losses
 from contacts.models import Follow
 from members.models import Staff
 from members.scope import led_by
 from sidebar.access import seller_required
-from sidebar.task_views import LOST_LATELY
 from sidebar.views import opened
 from sop.models import StaffTask
 
@@ -31,11 +31,11 @@ def team(request: HttpRequest, staff: Staff) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]  # by django-htmx
         return opened(request, staff, page=True, first="team")
     people = led_by(staff)
-    rows = list(today_of(people)[:SHOWN])
+    rows, of_team = list(today_of(people)[:SHOWN]), Follow.objects.filter(staff__in=people.values("pk"))
     context = {
         "people": rows,
         "more": max(0, people.count() - SHOWN) if len(rows) == SHOWN else 0,
-        "lost": list(lost_by(people)),
+        "lost": list(losses.lately(of_team, by=[ENDED_BY.CUSTOMER, ENDED_BY.STAFF])[:20]),  # a leader is told of both
         "waiting": list(waiting_for(staff)),
     }
     return render(request, "sidebar/team.html", context)
@@ -55,14 +55,6 @@ def number_of(tasks: QuerySet[StaffTask]) -> Coalesce:
     """By an index each: joined, all tasks these people ever had would be read."""
     own = tasks.filter(staff=OuterRef("pk")).order_by().values("staff").annotate(number=Count("pk"))
     return Coalesce(Subquery(own.values("number")), 0)
-
-
-def lost_by(people: QuerySet[Staff]) -> QuerySet[Follow]:
-    """By which side ever: a leader is told of both."""
-    since = timezone.now() - LOST_LATELY
-    sides = [ENDED_BY.CUSTOMER, ENDED_BY.STAFF]
-    rows = Follow.objects.filter(staff__in=people.values("pk"), ended_by__in=sides, ended_at__gte=since)
-    return rows.select_related("customer", "staff").order_by("-ended_at")[:20]
 
 
 def waiting_for(staff: Staff) -> QuerySet[Alert]:
