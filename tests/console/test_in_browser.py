@@ -44,9 +44,12 @@ def test_the_sign_in_has_no_barriers(console: Console, acme: Tenant, width: int)
 def test_signing_in_and_making_an_operator_takes_no_mouse(console: Console, acme: Tenant) -> None:
     add_operator(acme, "wang")
     page = console.open(acme, "/console/operators/", role="")
-    for part in ("wang", "Tab", PASSWORD, "Enter"):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    for part in ("wang", "Tab", PASSWORD, "Enter", "Enter"):
         page.keyboard.press(part) if part in {"Tab", "Enter"} else page.keyboard.type(part)
     expect(page.get_by_role("heading", name="操作员", level=1)).to_be_visible()
+    assert asked.count("POST") == 1, "sent once, however often Enter was pressed"
 
     page.get_by_role("link", name="新建操作员").focus()
     page.keyboard.press("Enter")
