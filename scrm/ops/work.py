@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from callbacks import inbox
+from callbacks.words import EVENT_NAMES, PURPOSES
 from console.jobs import JOB_NAMES
 from scrm.models import InboxRow
 from scrm.ops.pages import VendorPage, actor, names_of
 from scrm.ops.site import site
+from scrm.ops.words import ACTS, in_words, named
 from tenants import closing, outbox
 from tenants.models import Job, OutgoingCall, Tenant, VendorAudit
 
@@ -45,11 +47,15 @@ class WorkPage(VendorPage):
 
 @admin.register(InboxRow, site=site)
 class InboxPage(WorkPage):
-    list_display = ("id", "tenant", "name", "status", "attempts", "suspect", "received_at", "due_at", "last_error")
-    list_filter = ("status", "suspect", "event_day", "name")
+    list_display = ("id", "tenant", "event", "status", "attempts", "suspect", "received_at", "due_at", "last_error")
+    list_filter = ("status", "suspect", "event_day", ("name", named(EVENT_NAMES)))
     search_fields = ("tenant__name", "tenant__schema_name", "name")
     fields = names_of(InboxRow)
     actions = ("replay", "ignore")
+
+    @admin.display(description=_("事件"), ordering="name")
+    def event(self, row: InboxRow) -> Any:
+        return EVENT_NAMES.get(row.name, row.name)
 
     @admin.action(description=_("重新处理"))
     def replay(self, request: HttpRequest, rows: QuerySet[InboxRow]) -> None:
@@ -72,11 +78,25 @@ class InboxPage(WorkPage):
 
 @admin.register(OutgoingCall, site=site)
 class OutboxPage(WorkPage):
-    list_display = ("id", "tenant", "api", "purpose", "state", "attempts", "due_at", "result_code", "result_message")
+    list_display = (
+        "id",
+        "tenant",
+        "api",
+        "purpose_in_words",
+        "state",
+        "attempts",
+        "due_at",
+        "result_code",
+        "result_message",
+    )
     list_filter = ("state", "priority", "api")
     search_fields = ("tenant__name", "tenant__schema_name", "api", "idem_key")
     fields = names_of(OutgoingCall, "body", "context", "result")
     actions = ("retry", "ignore")
+
+    @admin.display(description=_("用途"), ordering="purpose")
+    def purpose_in_words(self, call: OutgoingCall) -> Any:
+        return PURPOSES.get(call.purpose, call.purpose)
 
     @admin.action(description=_("重试"))
     def retry(self, request: HttpRequest, rows: QuerySet[OutgoingCall]) -> None:
@@ -112,7 +132,7 @@ class JobPage(VendorPage):
         "heartbeat_at",
         "error",
     )
-    list_filter = ("state", "kind")
+    list_filter = ("state", ("kind", named(JOB_NAMES)))
     search_fields = ("tenant__name", "tenant__schema_name", "kind")
     fields = names_of(Job, "checkpoint", "params", "fence")
 
@@ -129,7 +149,15 @@ class JobPage(VendorPage):
 class AuditPage(VendorPage):
     ordering = ("-pk",)
     list_select_related = ("tenant",)
-    list_display = ("at", "actor", "action", "tenant", "detail")
-    list_filter = ("action",)
+    list_display = ("at", "actor", "act", "tenant", "what")
+    list_filter = (("action", named(ACTS)),)
     search_fields = ("actor", "action", "tenant__name", "tenant__schema_name")
-    fields = names_of(VendorAudit)
+    fields = readonly_fields = ("at", "actor", "act", "tenant", "what")
+
+    @admin.display(description=_("操作"), ordering="action")
+    def act(self, row: VendorAudit) -> Any:
+        return ACTS.get(row.action, row.action)
+
+    @admin.display(description=_("详情"))
+    def what(self, row: VendorAudit) -> str:
+        return in_words(row.detail)

@@ -145,6 +145,8 @@ def test_a_company_is_suspended_and_resumed_and_it_is_audited(ops, acme):
     assert list(audited) == [("ops:root", "tenant_suspended"), ("ops:root", "tenant_resumed")]
     page = ops.get(at("tenants_vendoraudit_changelist")).content.decode()
     assert page.count("停用企业") >= 2, "in its row and among the filters"
+    entry = VendorAudit.objects.get(tenant=acme, action="tenant_suspended")
+    assert "停用企业" in ops.get(at("tenants_vendoraudit_change", entry.pk)).content.decode()
     assert "原状态：active" in page and ">tenant_suspended<" not in page.replace(" ", "").replace("\n", "")
 
 
