@@ -87,10 +87,16 @@ def index(request: HttpRequest) -> HttpResponse:
         found = numbers.totals(rows, request.user)
         for code in rows:
             code.totals = found.get(code.state, Totals())  # type: ignore[attr-defined]
+            code.friendships_url = friendships_of(code)  # type: ignore[attr-defined]
         return rows
 
     rows = codes_of(request.user).prefetch_related("places__staff")
-    return CODES.respond(request, rows, prepare=prepare)
+    return CODES.respond(request, rows, prepare=prepare, context={"today": timezone.localdate().isoformat()})
+
+
+def friendships_of(code: ChannelCode) -> str:
+    """The list behind its numbers."""
+    return f"{reverse('contacts:friendships')}?channel={code.state}"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -144,7 +150,7 @@ def saved(request: HttpRequest, form: CodeForm) -> ChannelCode | None:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     code = get_object_or_404(codes_of(request.user).select_related("stage", "welcome"), pk=pk)
     days = numbers.by_day(code, request.user)
-    friendships = f"{reverse('contacts:friendships')}?channel={code.state}"
+    friendships = friendships_of(code)
     of_day = f"{friendships}&added_from={{day}}&added_to={{day}}"
     lost_on = f"{reverse('contacts:losses')}?channel={code.state}&ended_from={{day}}&ended_to={{day}}"
     chart = DayChart(

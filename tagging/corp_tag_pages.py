@@ -1,5 +1,6 @@
 """标签 in the console: groups and tags made, renamed, put in order and deleted, and what WeCom refused of that."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -88,9 +89,10 @@ def group(request: HttpRequest, pk: int) -> HttpResponse:
     origins = dict(TagOrigin.objects.filter(wecom_id__in=ids).values_list("wecom_id", "ours"))
     for one in (found, *tags):
         one.foreign = origins.get(one.wecom_id) is False  # type: ignore[attr-defined]
-    rules = TagRule.objects.filter(archived_at=None)
+    rules = TagRule.objects.filter(archived_at=None).values_list("add", "remove")
+    used = Counter(tag for add, remove in rules for tag in {*add, *remove})
     for tag in tags:
-        tag.rules = rules.filter(add__contains=[tag.pk]).count() + rules.filter(remove__contains=[tag.pk]).count()  # type: ignore[attr-defined]
+        tag.rules = used[tag.pk]  # type: ignore[attr-defined]
     context = {
         "group": found,
         "tags": tags,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -64,6 +64,28 @@ def form_of(trigger: Trigger, operator: Any, conditions: dict[str, Any]) -> type
     return type("TriggerForm", (RuleForm,), {**asked, "trigger": trigger, "field_order": order})
 
 
+class RuleFilters(Filters):
+    searched_by = "q"
+
+    q = forms.CharField(label=_("搜索规则名称"), max_length=30)
+    tag = forms.ModelChoiceField(Tag.objects.none(), label=_("标签"), empty_label=_("全部标签"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = self.data.get("tag", "")  # there for who comes from the number beside a tag
+        if asked.isdecimal() and len(asked) < 19:
+            self.fields["tag"].queryset = Tag.objects.filter(pk=asked)  # type: ignore[attr-defined]
+        else:
+            del self.fields["tag"]
+
+    def apply(self, rows: QuerySet[Any], values: Any) -> QuerySet[Any]:
+        if term := values.get("q"):
+            rows = rows.filter(name__icontains=term)
+        if tag := values.get("tag"):
+            rows = rows.filter(Q(add__contains=[tag.pk]) | Q(remove__contains=[tag.pk]))
+        return rows
+
+
 RULES = ListPage(
     title=_("自动标签"),
     unit=_("条规则"),
@@ -78,6 +100,7 @@ RULES = ListPage(
     row="tagging/_rule.html",
     row_url=lambda rule: reverse("tagging:rule", args=[rule.pk]),
     order="-updated_at",
+    filters=RuleFilters,
     empty=Empty(
         _("还没有自动标签规则"),
         _("例如：通过展会活码添加的客户打上“展会”，打开报价单的客户打上“有意向”。"),

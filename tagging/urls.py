@@ -8,6 +8,7 @@ urlpatterns = [
     path("segments/new/", segment_pages.new_segment, name="new_segment"),
     path("segments/told/", segment_pages.told, name="told"),
     path("segments/<int:pk>/", segment_pages.segment, name="segment"),
+    path("segments/<int:pk>/entries/", segment_pages.entries, name="segment_entries"),
     path("segments/<int:pk>/edit/", segment_pages.edit_segment, name="edit_segment"),
     path("segments/<int:pk>/archive/", segment_pages.archive_segment, name="archive_segment"),
     path("segments/<int:pk>/restore/", segment_pages.restore_segment, name="restore_segment"),

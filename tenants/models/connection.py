@@ -69,11 +69,6 @@ class CorpApp(models.Model):
         return f"{self.corp_id}/{self.agent_id or self.suite_id}"
 
     @property
-    def id_space(self) -> str:
-        """Ids of customers and staff are unique only within this space (wecom-api: id encryption for providers)."""
-        return "corp" if self.lane == self.Lane.SELF_BUILT else "vendor"
-
-    @property
     def is_of_suite(self) -> bool:
         """Installed from the app market, so that it speaks through its suite; not made from a template (代开发)."""
         return self.lane == self.Lane.PROVIDER and not is_template(self.suite_id)

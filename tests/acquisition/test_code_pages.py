@@ -127,8 +127,12 @@ def test_numbers_open_the_friendships_they_count(manager: Client, code: ChannelC
     of_losses = page.context["chart"].series[1].url_of(timezone.localdate())
     chosen = manager.get(of_losses).context["list"]
     assert (chosen.count, "展会海报" in [pick.value for pick in chosen.picks]) == (1, True)
-    row = next(iter(manager.get(LIST).context["list"].rows))
+    page = manager.get(LIST)
+    row = next(iter(page.context["list"].rows))
     assert row.totals == totals
+    links = re.findall(rf'href="([^"]+channel={code.state}[^"]*)"', page.content.decode())
+    behind = [manager.get(unescape(url)).context["list"].count for url in links]
+    assert behind == [totals.today, totals.added, totals.lost]
 
 
 def test_a_seller_sees_the_codes_that_bring_him_customers(code: ChannelCode, zhang: Staff, in_acme: Tenant) -> None:

@@ -112,6 +112,9 @@ def test_each_operator_sees_the_people_in_range_alone(company):
     assert "4,711" not in li.get("/console/segments/").text
     segments.watch(found)
     assert "最近 7 天进入 1 次" in li.get(reverse("tagging:segment", args=[found.pk])).text
+    entries = li.get(reverse("tagging:segment_entries", args=[found.pk]))
+    assert_strict(entries)
+    assert "李雷" in entries.text and "仍在其中" in entries.text and entries.context["list"].count == 1
 
 
 def test_a_segment_is_put_away_and_taken_back(company):
