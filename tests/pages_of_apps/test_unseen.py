@@ -59,6 +59,7 @@ def test_where_all_is_seen_nothing_is_said(company: Company, sandbox: Sandbox) -
     [
         ({"staff_without_right": 3}, ("有 3 名员工没有客户联系权限", "「客户与上下游 → 客户联系 → 权限配置」")),
         ({"staff_refused": 2}, ("企业微信没有提供 2 名员工的客户", "互通账号许可")),
+        ({"tags_in_doubt": 30}, ("企业微信这次一个标签也没有返回，30 个标签没有按已删除处理", "没有被误改")),
         ({"follows_in_doubt": 1200}, ("企业微信这次一位客户也没有返回，1200 段好友关系", "没有被误改")),
     ],
 )
