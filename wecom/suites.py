@@ -122,7 +122,6 @@ class SuiteClient:
         asked = {"auth_corpid": corp_id, "permanent_code": permanent_code}
         return AuthorisedApp.read(self.exchange.perform(ENDPOINTS["service/v2/get_auth_info"], body=asked))
 
-
     def signed_in(self, code: str) -> tuple[str, str]:
         """Company and member behind a sign-in code (path/91121); nothing for a member of none."""
         answer = self.exchange.perform(ENDPOINTS["service/auth/getuserinfo3rd"], params={"code": code})

@@ -46,8 +46,8 @@ MINE, HIDDEN, FOREIGN = 1, 2, 3  # the asker's own row, a colleague's, and one t
 
 # in the order in which one may point at another
 SHARED: tuple[type[models.Model], ...] = (
-    *(Domain, DomainFile, CorpApp, Authorisation, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall, ApiBreaker, Job),
-    *(VendorAudit, InboxEvent),
+    *(Domain, DomainFile, CorpApp, Authorisation, Credential, Receiver, ReceiverKey, AccessToken, OutgoingCall),
+    *(ApiBreaker, Job, VendorAudit, InboxEvent),
 )
 SCOPED: tuple[type[models.Model], ...] = (
     *(Alert, ArchivedMedia, ArchivedMessage, Conversation, TalkExport),
