@@ -58,5 +58,5 @@ def pane(at_work: Tenant, sandbox: Sandbox, live_server: LiveServer, browser: Br
     yield Pane(page, sandbox, f"http://acme.localhost:{sandbox.url.rsplit(':', 1)[1]}")
     context.close()
     sandbox.control("DELETE", "mishaps")
-    # "Object" is what the SDK throws where nobody can catch it, when registering failed
-    assert not [fault for fault in faults if fault != "Object"], faults
+    # what the SDK throws where nobody can catch it, when registering failed or the page was left meanwhile: no Error
+    assert not [fault for fault in faults if fault not in ("Object", "undefined")], faults
