@@ -122,9 +122,9 @@ def run_due(tenant: Tenant, *, turns: int = TURNS, size: int = CLAIMED) -> int:
     """Take what is due of one tenant and hand it over, in its schema; how many rows were done."""
     done = 0
     for _ in range(turns):
-        taken, handled = _take(tenant, size)
+        more, handled = _take(tenant, size)
         done += handled
-        if taken < size:
+        if not more:
             break
     return done
 
@@ -137,12 +137,13 @@ def claim(tenant: Tenant, size: int = CLAIMED) -> list[Claimed]:
 
 
 @transaction.atomic
-def _take(tenant: Tenant, size: int) -> tuple[int, int]:
+def _take(tenant: Tenant, size: int) -> tuple[bool, int]:
+    """Rows of one kind, as handlers of two lock the same customers, each in an order of its own; whether more may be
+    due, and how many were done."""
     rows = claim(tenant, size)
-    handled: list[Claimed] = []
-    for kind in {row.kind for row in rows}:
-        handled += _handle(kind, [row for row in rows if row.kind == kind])
-    return len(rows), len(handled)
+    own = [row for row in rows if row.kind == rows[0].kind]
+    handled = _handle(rows[0].kind, own) if own else []
+    return len(rows) == size or len(own) < len(rows), len(handled)
 
 
 def _handle(kind: str, rows: list[Claimed]) -> list[Claimed]:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,29 @@ def test_a_bad_row_holds_up_no_other_and_is_tried_again_later(in_acme: Tenant) -
     left = DueRow.objects.get()
     assert (left.ref, left.failures) == (13, 1)
     assert left.due_at > timezone.now()
+
+
+def test_what_is_due_of_two_kinds_never_shares_a_transaction(
+    db_commits: None, acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each locks the same customers in an order of its own: together, two workers would wait for each other."""
+    places: dict[str, object] = {}
+
+    def where(kind: str) -> Callable[[list[int]], None]:
+        def handle(_refs: list[int]) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_current_xact_id()::text")
+                places[kind] = cursor.fetchone()
+
+        return handle
+
+    for kind in ("one", "two"):
+        monkeypatch.setitem(DUE_HANDLERS, kind, where(kind))
+    with acme:
+        for ref, kind in enumerate(("two", "one", "two"), start=1):
+            due.put(kind, {ref: timezone.now() - timedelta(minutes=1)})
+        assert due.run_due(acme) == 3
+    assert len(set(places.values())) == 2
 
 
 def test_each_tenant_with_something_due_has_its_turn(acme: Tenant, globex: Tenant) -> None:
