@@ -45,7 +45,7 @@ check: install-dev
 	$(NOWHERE) $(BIN)/python manage.py messages --check
 	$(NOWHERE) $(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(FILLED_IN) $(BIN)/docker-compose --env-file .env.example --profile '*' config --quiet
-	$(FILLED_IN) $(BIN)/docker-compose --env-file .env.example --env-file .env.demo --profile '*' config --format json | $(BIN)/python -m scrm.up.containers
+	$(filter-out SCRM_BASE_DOMAIN=%,$(FILLED_IN)) $(BIN)/docker-compose --env-file .env.example --env-file .env.demo --profile '*' config --format json | $(BIN)/python -m scrm.up.containers
 
 bench: install-dev
 	@$(BIN)/python -m benchmarks $(if $(NAME),--name $(NAME)) $(if $(SCALE),--scale $(SCALE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -22,11 +23,22 @@ from sandbox.store import BrokenStore, Store
 from sandbox.world import World
 
 
+def server(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
+
+
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m sandbox", description="An imitation of the WeCom server.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8100)
     parser.add_argument("--finance-port", type=int, default=None, help="proxy of the archive library; the next port")
+    parser.add_argument(
+        "--home", default="", metavar="URL", help="how browsers reach the sandbox, if not as callers do"
+    )
+    parser.add_argument("--apps-at", type=server, metavar="HOST:PORT", help="what `.localhost` stands for in windows")
     parser.add_argument("--data", type=Path, default=Path("var/sandbox"), help="folder of the SQLite file")
     parser.add_argument("--memory", action="store_true", help="keep nothing on disk")
     parser.add_argument("--corp-id", default=seed.DEFAULT_CORP)
@@ -54,6 +66,7 @@ def check_port(host: str, port: int) -> None:
 
 def open_world(chosen: argparse.Namespace) -> tuple[World, Store | None]:
     world = World()
+    world.home, world.windows.local_server = chosen.home.rstrip("/"), chosen.apps_at
     store = None
     if not chosen.memory:
         try:
@@ -162,9 +175,14 @@ async def run(chosen: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())  # until the loop listens there is nothing to save
     chosen = options()
     check_port(chosen.host, chosen.port)
     asyncio.run(run(chosen))
+    sys.stdout.flush()
+    # all is saved; a thread of the server that asks for the interpreter while it is taken down would abort the process
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from sandbox import contact_ways, mass
 from sandbox.contact_ways import ContactWay
-from sandbox.control import Control, Refused
+from sandbox.control import Control, Refused, site_of
 from sandbox.corp import Corp
 from sandbox.mass import MassMessage
 
@@ -54,7 +54,10 @@ class Campaigns:
 
     async def qr(self, request: Request) -> Any:
         _, way = self.the_way(request)
-        return Response(contact_ways.picture(site_of(request), way.config_id), media_type="image/png")
+        return Response(
+            contact_ways.picture(self.control.world.for_browsers(site_of(request)), way.config_id),
+            media_type="image/png",
+        )
 
     async def scan(self, request: Request) -> Any:
         """What a customer's phone shows when it opens the code."""
@@ -122,10 +125,6 @@ class Campaigns:
         if file is None or not file.body:
             raise Refused(404, "no such file, or it has expired")
         return Response(file.body, media_type=file.content_type)
-
-
-def site_of(request: Request) -> str:
-    return f"{request.url.scheme}://{request.headers.get('host', '')}"
 
 
 def way_view(corp: Corp, way: ContactWay, site: str) -> dict[str, Any]:

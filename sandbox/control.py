@@ -37,6 +37,10 @@ def json_answer(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
+def site_of(request: Request) -> str:
+    return f"{request.url.scheme}://{request.headers.get('host', '')}"
+
+
 class Control:
     def __init__(self, world: World) -> None:
         self.world = world
@@ -101,8 +105,8 @@ class Control:
     # -- corps -------------------------------------------------------------------------------------------------------
 
     async def health(self, request: Request) -> Any:
-        proxy = self.world.finance_proxy
-        return {"ok": True, "corps": len(self.world.corps), "now": time.time(), "finance_proxy": proxy}
+        told = {"home": self.world.for_browsers(site_of(request)), "finance_proxy": self.world.finance_proxy}
+        return {"ok": True, "corps": len(self.world.corps), "now": time.time(), **told}
 
     async def corps(self, request: Request) -> Any:
         return {"corps": [self.corp_view(corp) for corp in self.world.corps.values()]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ class Broken(OSError):
 
 class Client:
     def __init__(self) -> None:
+        self.server_of: Callable[[str, int], tuple[str, int]] = lambda name, port: (name, port)
         self.idle: dict[tuple[str, str, int], list[Stream]] = defaultdict(list)
 
     async def send(self, method: str, url: str, body: bytes, content_type: str, seconds: float) -> Answer:
@@ -50,7 +52,7 @@ class Client:
     async def connect(self, where: tuple[str, str, int]) -> Stream:
         scheme, host, port = where
         secure = ssl.create_default_context() if scheme == "https" else None
-        return await asyncio.open_connection(host, port, ssl=secure, limit=LARGEST_ANSWER)
+        return await asyncio.open_connection(*self.server_of(host, port), ssl=secure, limit=LARGEST_ANSWER)
 
     async def exchange(self, where: tuple[str, str, int], stream: Stream, packet: bytes) -> Answer:
         reader, writer = stream

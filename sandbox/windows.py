@@ -54,8 +54,7 @@ class Place:
 
     scheme: str
     netloc: str
-    hostname: str
-    port: int
+    server: tuple[str, int]
 
 
 class Unreachable(OSError):
@@ -67,6 +66,7 @@ class Windows:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.local_server: tuple[str, int] | None = None  # what answers for `.localhost`, where it isn't this machine
 
     def find(self, host: str, corp_id: str = "") -> Place | None:
         """The place a Host header stands for, of this corp before others; an address or `localhost` is the sandbox."""
@@ -80,8 +80,12 @@ class Windows:
                     parts = urlsplit(url)
                     if parts.hostname == name and parts.scheme in ("http", "https"):
                         port = parts.port or (443 if parts.scheme == "https" else 80)
-                        return Place(parts.scheme, parts.netloc, name, port)
+                        return Place(parts.scheme, parts.netloc, self.server_of(name, port))
         return None
+
+    def server_of(self, name: str, port: int) -> tuple[str, int]:
+        """Names under `.localhost` are this machine, as browsers hold."""
+        return (self.local_server or ("127.0.0.1", port)) if name.endswith(".localhost") else (name, port)
 
     def place_of(self, netloc: str, corp_id: str) -> str:
         """The real `host:port` behind a window's address; "" when it is none."""
@@ -186,10 +190,9 @@ async def packet(request: Request, visitor: Visitor | None) -> bytes:
 
 
 async def fetch(place: Place, request: bytes) -> Answer:
-    """One exchange on a connection of its own; names under `.localhost` are this machine, as browsers hold."""
-    name = "127.0.0.1" if place.hostname.endswith(".localhost") else place.hostname
+    """One exchange on a connection of its own."""
     try:
-        reader, writer = await asyncio.open_connection(name, place.port, ssl=place.scheme == "https" or None)
+        reader, writer = await asyncio.open_connection(*place.server, ssl=place.scheme == "https" or None)
     except OSError as error:
         raise Unreachable(f"{place.netloc} 没有应答") from error
     try:

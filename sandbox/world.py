@@ -36,13 +36,19 @@ class World:
         self.tickets = Tickets()
         self.vendors = Vendors(self)
         self.windows = Windows(self)
+        self.sender.client.server_of = self.windows.server_of
         self.pages = Pages()
         self.message_times: dict[tuple[str, str, str], deque[float]] = {}
         self.message_hashes: dict[tuple[str, str, str, str, str, str], float] = {}
+        self.home = ""  # how browsers reach the sandbox, where callers of the API do it otherwise
         self.finance_proxy = ""  # where the native archive library comes in
         self.closed_until = 0.0  # the port is shut: connections are refused
         self.shutting = asyncio.Event()
         self.doomed: set[str] = set()  # corps whose records are to go before the next save
+
+    def for_browsers(self, site: str) -> str:
+        """The sandbox's address in what people open, given the one that a caller used."""
+        return self.home or site
 
     # -- corps -------------------------------------------------------------------------------------------------------
 

@@ -62,6 +62,10 @@ class Demo:
         self.url = sandbox_url.rstrip("/")
         self.notes = notes
 
+    def address(self) -> str:
+        """The sandbox as browsers reach it."""
+        return str(self._ask("GET", "/_sandbox/health")["home"])
+
     def corp(self) -> dict[str, Any]:
         corps = self._ask("GET", "/_sandbox/corps")["corps"]
         found: dict[str, Any] = self._ask("GET", f"/_sandbox/corps/{corps[0]['corp_id']}")
@@ -182,7 +186,7 @@ class Demo:
     def _entered(receiver: Receiver) -> dict[str, str]:
         """What an admin of WeCom copies from us."""
         key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).latest("version")
-        url = f"http://127.0.0.1:{settings.PORT}/wecom/callback/{receiver.public_id}/"
+        url = f"{settings.INTERNAL_URL}/wecom/callback/{receiver.public_id}/"
         token, aes_key = (
             unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
             for name in ("token", "aes_key")

@@ -42,6 +42,8 @@ BASE_DOMAIN = env("SCRM_BASE_DOMAIN", "localhost")
 DEBUG = env_bool("SCRM_DEBUG", False)
 HTTPS = env_bool("SCRM_HTTPS", BASE_DOMAIN != "localhost")
 PUBLIC_URL_SUFFIX = "" if HTTPS else f":{PORT}"  # behind a TLS proxy no port is shown
+# the web process as the sandbox and our own commands reach it, past any proxy
+INTERNAL_URL = env("SCRM_INTERNAL_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 
 INSECURE_SECRET = "insecure-only-for-checks-without-a-server"
 SECRET_KEY = env("SCRM_SECRET_KEY") or INSECURE_SECRET

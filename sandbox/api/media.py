@@ -52,7 +52,7 @@ def upload_picture(ask: Ask) -> dict[str, Any]:
     if sum(age < DAY for age in ages) >= PICTURES_A_DAY or sum(age < 30 * DAY for age in ages) >= PICTURES_A_MONTH:
         raise ApiError(45009)
     kept = media.add(ask.corp, "image", "picture", part, content_type, ask.now)
-    return {"url": f"{ask.site}/_sandbox/corps/{ask.corp.corp_id}/media/{kept.media_id}"}
+    return {"url": f"{ask.world.for_browsers(ask.site)}/_sandbox/corps/{ask.corp.corp_id}/media/{kept.media_id}"}
 
 
 @api("POST", "media/upload_attachment", SELLING_KINDS, raw=True)

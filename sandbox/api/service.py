@@ -147,7 +147,7 @@ def get_customized_auth_url(ask: VendorAsk) -> dict[str, Any]:
         if not suite.published:
             raise ApiError(842002)
     key = invite(ask, [str(suite_id) for suite_id in wanted], state)
-    return {"qrcode_url": f"{ask.site}/3rdapp/customized?key={key}", "expires_in": LONG_LIVED}
+    return {"qrcode_url": f"{ask.world.for_browsers(ask.site)}/3rdapp/customized?key={key}", "expires_in": LONG_LIVED}
 
 
 @service("POST", "get_app_qrcode")
@@ -157,7 +157,9 @@ def get_app_qrcode(ask: VendorAsk) -> dict[str, Any]:
         raise ApiError(48003)
     if ask.body.get("result_type") != 2 or not isinstance(state, str):
         raise ApiError(40058, "the sandbox gives an address only: result_type 2")
-    return {"qrcode": f"{ask.site}/3rdapp/customized?key={invite(ask, [suite.suite_id], state)}"}
+    return {
+        "qrcode": f"{ask.world.for_browsers(ask.site)}/3rdapp/customized?key={invite(ask, [suite.suite_id], state)}"
+    }
 
 
 def owner(ask: VendorAsk) -> str:

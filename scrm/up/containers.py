@@ -1,4 +1,4 @@
-"""`make check`: docker-compose.yml passes what the settings read, and `.env.demo` what `make up` tells of the sandbox.
+"""`make check`: docker-compose.yml passes what the settings read; with `.env.demo` product and sandbox find each other.
 
 Reads `docker-compose config --format json`, with `.env.demo` in force, from standard input.
 """
@@ -6,7 +6,8 @@ Reads `docker-compose config --format json`, with `.env.demo` in force, from sta
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,21 @@ SETTINGS = Path(__file__).parents[1] / "settings.py"
 READ = re.compile(r"""\benv(?:_int|_bool)?\("([A-Z_]+)\"""")
 NOT_PASSED = {
     "SCRM_DATA": "the image's own",
-    "SCRM_PORT": "8000 inside; the host's is in `ports`",
     "SCRM_DEBUG": "never where it is deployed",
 }
 IMAGE = "scrm:latest"
 SANDBOX = "sandbox"
-INSIDE = {**sandbox_addresses(SANDBOX, 8100), "WECOM_TRUSTED_HOSTS": SANDBOX}
-FOR_BROWSERS = {"WECOM_OAUTH_BASE", "WECOM_INSTALL_BASE"}
+WEB = "web:8000"
+# containers have names for each other, browsers have the ports that are published on this machine
+FOR_BROWSERS = sandbox_addresses("localhost", 8100)
+WANTED = {
+    **sandbox_addresses(SANDBOX, 8100),
+    **{name: FOR_BROWSERS[name] for name in ("WECOM_OAUTH_BASE", "WECOM_INSTALL_BASE")},
+    "WECOM_TRUSTED_HOSTS": SANDBOX,
+    "SCRM_INTERNAL_URL": f"http://{WEB}",
+    "SCRM_BASE_DOMAIN": "localhost",
+}
+TOLD_TO_SANDBOX = {"--home": FOR_BROWSERS["SANDBOX_URL"], "--apps-at": WEB}
 
 
 def faults(services: Mapping[str, Any]) -> Iterator[str]:
@@ -32,6 +41,7 @@ def faults(services: Mapping[str, Any]) -> Iterator[str]:
         for fault in (*_unread(passed), *_not_at_the_sandbox(passed)):
             found.setdefault(fault, []).append(service)
     yield from (f"{fault} ({', '.join(sorted(names))})" for fault, names in sorted(found.items()))
+    yield from _not_told(services[SANDBOX]["command"])
 
 
 def _unread(passed: Mapping[str, Any]) -> Iterator[str]:
@@ -40,11 +50,18 @@ def _unread(passed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _not_at_the_sandbox(passed: Mapping[str, Any]) -> Iterator[str]:
-    browsers = sandbox_addresses("localhost", 8100)
-    wanted = {name: browsers[name] if name in FOR_BROWSERS else address for name, address in INSIDE.items()}
-    for name, value in wanted.items():
+    for name, value in WANTED.items():
         if passed.get(name) != value:
             yield f"with .env.demo {name} is {passed.get(name)!r}, and should be {value!r}"
+
+
+def _not_told(command: Sequence[str]) -> Iterator[str]:
+    given = dict(pairwise(command))
+    yield from (
+        f"the sandbox is not started with {name} {value}"
+        for name, value in TOLD_TO_SANDBOX.items()
+        if given.get(name) != value
+    )
 
 
 def main() -> None:

@@ -31,6 +31,9 @@ def test_saving_an_address_checks_it_first(corp, receiver):
     assert dead["verification"]["problem"]
     short = corp.sandbox.post(f"/_sandbox/corps/{corp.id}/callback", url=receiver.url, token=TOKEN, aes_key="short")
     assert "43" in short["error"]
+    by_name = receiver.url.replace("127.0.0.1", "shop.localhost")  # as the product shows it, on any machine
+    named = corp.sandbox.post(f"/_sandbox/corps/{corp.id}/callback", url=by_name, token=TOKEN, aes_key=AES_KEY)
+    assert named["saved"]
 
 
 def test_a_customer_comes_with_state_and_code(corp, receiver):

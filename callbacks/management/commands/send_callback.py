@@ -29,7 +29,7 @@ class Command(TenantsCommand):
         parser.add_argument("file", help="the decrypted payload, XML or JSON; - reads it from standard input")
         parser.add_argument("--tenant", metavar="SCHEMA", default="", help="needed when there is more than one")
         parser.add_argument("--receiver", metavar="ID", default="", help="the id in the callback URL")
-        parser.add_argument("--url", default=f"http://127.0.0.1:{settings.PORT}")
+        parser.add_argument("--url", default=settings.INTERNAL_URL)
         parser.add_argument(
             "--repeat", type=int, default=1, metavar="N", help="deliver it N times, as WeCom repeats itself"
         )

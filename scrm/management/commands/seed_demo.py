@@ -42,10 +42,11 @@ class Command(TenantsCommand):
                 demo.codes(corp)
                 seed_tagging()
             demo.provider()
+            address = demo.address()
         except URLError as error:
             raise Refused(f"the sandbox at {settings.SANDBOX_URL} does not answer as expected: {error}") from error
         vendor(demo)
-        return shown(demo.remembered())
+        return shown(demo.remembered(), address)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """A line of JSON for each thing to show, with or without --json."""
@@ -66,11 +67,11 @@ def vendor(demo: Demo) -> None:
             demo.remember(ops=password)
 
 
-def shown(secrets: dict[str, str]) -> list[dict[str, str]]:
+def shown(secrets: dict[str, str], sandbox: str) -> list[dict[str, str]]:
     base = f"{settings.BASE_DOMAIN}{settings.PUBLIC_URL_SUFFIX}"
     console = f"http://{SCHEMA}.{base}/console/"
     titles = {"boss": "超级管理员", "leader": "部门主管", "sales": "一线员工"}
-    chat = f"http://{SCHEMA}.{settings.BASE_DOMAIN}:{urlsplit(settings.SANDBOX_URL).port}/chat/"
+    chat = f"http://{SCHEMA}.{settings.BASE_DOMAIN}:{urlsplit(sandbox).port}/chat/"
     rows = [{"show": "try it: WeCom", "url": chat}]
     rows += [
         {"show": f"console {titles[name]}", "url": console, "account": name, "password": secrets[name]}
