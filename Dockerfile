@@ -8,7 +8,7 @@ COPY requirements.lock requirements-uv.lock requirements-node.lock package.json 
 COPY scrm/up/install.py scrm/up/install.py
 RUN python -I scrm/up/install.py && rm -rf .venv/node node_modules
 COPY . .
-RUN .venv/bin/python manage.py messages --compile && .venv/bin/python -m compileall -q -j 0 --exclude '\.venv' .
+RUN .venv/bin/python manage.py messages --compile && .venv/bin/python -m compileall -q -j 0 -x '/\.venv/' .
 
 FROM python:3.13-slim-bookworm
 LABEL org.opencontainers.image.title="scrm" org.opencontainers.image.description="Multi-tenant SCRM on WeCom"
