@@ -7,9 +7,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
+from callbacks.other_apps import main_app_of
 from console.access import role_required
 from console.answers import done, drawer
 from console.audit import record
@@ -23,20 +25,24 @@ from wecom.errors import CodeUsed, WeComError
 from wecom.suites import is_template
 
 BACK = "callbacks:connection"
+OVER = gettext_noop("授权链接已失效或已使用过，请重新发起授权")
 
 
 def to_offer(app: CorpApp | None) -> list[Suite]:
     """Where nothing is connected, and where what was authorised has to be again. Not beside a self-built main app: by
     the provider's app the same people would come in under other ids (wecom-api.md 11.1)."""
-    if app is None or (app.lane == CorpApp.Lane.PROVIDER and app.state == CorpApp.State.BROKEN):
+    if app is None:
         return offered()
+    if app.lane == CorpApp.Lane.PROVIDER and app.state == CorpApp.State.BROKEN:
+        return [suite for suite in offered() if suite.suite_id == app.suite_id]  # any other would stand beside it
     return []
 
 
 @require_POST
 @role_required("owner")
 def begin(request: HttpRequest) -> HttpResponse:
-    suite = next((one for one in offered() if str(one.pk) == request.POST.get("suite")), None)
+    open_now = to_offer(main_app_of(current_tenant()))
+    suite = next((one for one in open_now if str(one.pk) == request.POST.get("suite")), None)
     if suite is None:
         words = _now("暂时不能扫码授权，请稍后再试，或填写自建应用")
         return done(request, words, level="error", back_to=BACK, leave=True)
@@ -68,19 +74,18 @@ def state(request: HttpRequest, pk: UUID) -> HttpResponse:
 @role_required("owner")
 def authorised(request: HttpRequest) -> HttpResponse:
     """Where WeCom's page of a suite leads back to. A code that an event brought as well is exchanged once."""
-    asked = get_object_or_404(
-        Authorisation.objects.select_related("suite"), state=request.GET.get("state", ""), tenant=current_tenant()
-    )
+    given = request.GET.get("state", "").replace("\0", "")
+    asked = get_object_or_404(Authorisation.objects.select_related("suite"), state=given, tenant=current_tenant())
     try:
         authorising.accept(asked.suite, request.GET.get("auth_code", ""), asked.state)
     except CodeUsed:
-        words = _now("授权链接已失效或已使用过，请重新发起授权")
-        return done(request, words, level="error", back_to=BACK, leave=True)
+        return done(request, _now(OVER), level="error", back_to=BACK, leave=True)
     except WeComError as error:
         told = words_for(error.code)
         return done(request, f"{told.cause}{told.fix}", level="error", back_to=BACK, leave=True)
     asked.refresh_from_db()
-    if asked.problem:
-        return done(request, asked.get_problem_display(), level="error", back_to=BACK, leave=True)
+    if asked.done_at is None:
+        words = asked.get_problem_display() if asked.problem else _now(OVER)
+        return done(request, words, level="error", back_to=BACK, leave=True)
     record(request, "connection.authorised", target=asked.suite.name)
     return done(request, _now("授权成功，正在检查连接"), back_to=BACK, leave=True)

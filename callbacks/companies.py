@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from tenants.events import PLATFORM_OWNERS
 from tenants.models import CorpApp, Tenant
 from tenants.recycling import PUBLIC
@@ -18,14 +20,21 @@ class Company(NamedTuple):
 
 def companies_of(suite: CorpApp) -> dict[str, Company]:
     """By the id that the suite knows a company by."""
-    rows = CorpApp.objects.filter(lane=CorpApp.Lane.PROVIDER, suite_id=suite.suite_id)
-    rows = rows.exclude(tenant__schema_name=PUBLIC).select_related("tenant")
+    rows = _apps_of(suite).exclude(tenant__schema_name=PUBLIC)  # thousands, each minute in each process: bare values
+    values = rows.values_list("corp_id", "tenant_id", "tenant__schema_name", "tenant__status", "pk")
     return {
-        app.corp_id: Company(
-            app.tenant_id, app.tenant.schema_name if app.tenant.status == Tenant.Status.ACTIVE else "", str(app.pk)
-        )
-        for app in rows
+        corp_id: Company(tenant_id, schema if status == Tenant.Status.ACTIVE else "", str(pk))
+        for corp_id, tenant_id, schema, status, pk in values.order_by()
     }
+
+
+def ids_of_companies(suite: CorpApp) -> frozenset[str]:
+    """Of all that said yes, those too that wait with the platform for their tenant."""
+    return frozenset(_apps_of(suite).values_list("corp_id", flat=True).order_by())
+
+
+def _apps_of(suite: CorpApp) -> QuerySet[CorpApp]:
+    return CorpApp.objects.filter(lane=CorpApp.Lane.PROVIDER, suite_id=suite.suite_id)
 
 
 def is_platforms(name: str) -> bool:

@@ -15,6 +15,8 @@ from tenants.models import CorpApp
 CODE_LIVES = timedelta(seconds=20)
 WAIT = timedelta(days=1)
 AGAIN = timedelta(minutes=1)
+SOON_FOR = timedelta(minutes=15)  # an authorisation takes no longer; then a person has to say whose company it is
+SELDOM = timedelta(minutes=10)
 NOBODYS = "no company of ours"
 
 _MOVE = """
@@ -26,8 +28,8 @@ WHERE event_day = %s AND id = %s AND status = 'new' AND tenant_id <> %s RETURNIN
 def hand_over(items: Sequence[Item]) -> None:
     """Events of companies that the door did not know yet: to their tenants, once they have one. Within a day."""
     strangers: list[Item] = []
-    for suite_id, found in _by_suite(items).items():
-        suite = CorpApp.objects.filter(lane=CorpApp.Lane.SUITE, suite_id=suite_id).first()
+    for receiver_id, found in _by_receiver(items).items():  # not all events name their suite
+        suite = CorpApp.objects.filter(lane=CorpApp.Lane.SUITE, receivers__pk=receiver_id).first()
         companies = companies_of(suite) if suite is not None else {}
         for item in found:
             company = companies.get(item.event.corp_id)
@@ -53,11 +55,12 @@ def _wait(items: Iterable[Item]) -> None:
     late = [item for item in items if item.event.at < now - WAIT]
     if late:
         mark_done(late, NOBODYS)
-    mark_failed([(item.row, NotYet(now + AGAIN)) for item in items if item.event.at >= now - WAIT])
+    waiting = [item for item in items if item.event.at >= now - WAIT]
+    mark_failed([(item.row, NotYet(now + (AGAIN if item.event.at > now - SOON_FOR else SELDOM))) for item in waiting])
 
 
-def _by_suite(items: Iterable[Item]) -> dict[str, list[Item]]:
-    suites: dict[str, list[Item]] = {}
+def _by_receiver(items: Iterable[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
     for item in items:
-        suites.setdefault(item.event.suite_id or "", []).append(item)
-    return suites
+        found.setdefault(item.row.receiver_id, []).append(item)
+    return found

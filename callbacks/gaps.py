@@ -7,6 +7,7 @@ callback was refused for want of a place to store it, and when the spool was use
 import random
 import threading
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -30,7 +31,8 @@ EVERYBODY = 0
 
 NOTICE = """
 INSERT INTO public.callbacks_gap (tenant_id, noticed_at)
-SELECT DISTINCT tenant_id, statement_timestamp() FROM public.tenants_receiver WHERE 0 = ANY(%(whose)s)
+SELECT DISTINCT tenant_id, statement_timestamp() FROM public.tenants_corpapp
+WHERE lane <> 'suite' AND 0 = ANY(%(whose)s)
 UNION SELECT id, statement_timestamp() FROM public.tenants_tenant WHERE id = ANY(%(whose)s)
 ON CONFLICT (tenant_id) DO UPDATE SET noticed_at = excluded.noticed_at
 """
@@ -58,9 +60,9 @@ class Watch:
             self._thread = threading.Thread(target=self._run, name="callback-watch", daemon=True)
             self._thread.start()
 
-    def refused(self, tenant_id: int = EVERYBODY) -> None:
+    def refused(self, tenant_ids: Iterable[int] = (EVERYBODY,)) -> None:
         """WeCom was told to come again, and it may not."""
-        self._refused.add(tenant_id)
+        self._refused = self._refused.union(tenant_ids)
 
     def beat(self) -> bool:
         """One beat; whether nobody beat before it for too long.

@@ -105,7 +105,7 @@ def _received(environ: "WSGIEnvironment", public_id: str, keeper: Doorkeeper) ->
     if outcome is Outcome.REFUSED:
         return _refuse(keeper, arrival.error)
     if outcome not in (Outcome.STORED, Outcome.SPOOLED):
-        watch.refused(keeper.tenant_id)
+        watch.refused(keeper.tenants())
         return BUSY
     return STORED_FOR_SUITE if arrival.for_suite else STORED
 

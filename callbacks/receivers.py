@@ -11,7 +11,7 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
-from callbacks.companies import Company, companies_of, is_platforms
+from callbacks.companies import Company, companies_of, ids_of_companies, is_platforms
 from tenants import keys
 from tenants.models import CorpApp, Receiver, ReceiverKey, Tenant
 from wecom.crypto import CallbackCrypto, Opened
@@ -56,6 +56,10 @@ class Doorkeeper:
             raise BadCallback("an event of another suite")
         company = None if is_platforms(event.name) else self.companies.get(event.corp_id)
         return company or Company(self.tenant_id, "", "")  # the poller looks after the platform's own
+
+    def tenants(self) -> set[int]:
+        """Whoever may have been meant by what could not be stored."""
+        return {self.tenant_id} | {company.tenant_id for company in (self.companies or {}).values()}
 
     def open(self, query: Mapping[str, str], body: bytes) -> tuple[int, Opened]:
         """The content and the version of the key that opened it."""
@@ -168,5 +172,5 @@ def receiver_keys(receiver: Receiver, *, with_retired: bool) -> tuple[tuple[int,
 def addressees(app: CorpApp) -> frozenset[str]:
     found = frozenset(name for name in (app.corp_id, app.suite_id) if name)
     if app.lane == CorpApp.Lane.SUITE:  # what members do in a suite's app is addressed to their company
-        found |= companies_of(app).keys()
+        found |= ids_of_companies(app)
     return found

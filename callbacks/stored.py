@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from functools import cache
+from math import ceil
 from typing import NamedTuple
 
 from django.db import connection
@@ -236,7 +237,8 @@ def _way(row: Row, error: Exception) -> tuple[str, int, str, float]:
     if isinstance(error, WeComMisconfigured | keys.KeyFault):
         return "parked", row.attempts, text, 0
     if isinstance(error, NotYet):
-        return "new", row.attempts, "", max((error.until - timezone.now()).total_seconds(), 0)
+        wait = (error.until - timezone.now()).total_seconds()
+        return "new", row.attempts, "", max(ceil(wait), 0)  # whole seconds: those that wait alike share a statement
     attempts = row.attempts + 1
     if isinstance(error, BadCallback | WeComRefused) or attempts > len(RETRY_DELAYS):
         return "dead", attempts, text, 0

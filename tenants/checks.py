@@ -77,7 +77,7 @@ def _learn(app: CorpApp) -> None:
     if app.lane == CorpApp.Lane.PROVIDER and app.agent_id is None:
         try:
             learn(app)
-        except WeComError as error:
+        except (WeComError, KeyFault) as error:
             logger.warning("what the company authorised was not read: %s", error)
 
 
@@ -101,7 +101,8 @@ def _questions(app: CorpApp) -> list[tuple[str, Text, Callable[[], object]]]:
     questions: list[tuple[str, Text, Callable[[], object]]] = [
         ("token", _("企业ID 与应用 Secret"), lambda: _token(app, "app"))
     ]
-    if Credential.objects.filter(app=app, kind=Credential.Kind.CONTACT_SECRET, retired_at=None).exists():
+    contact = Credential.objects.filter(app=app, kind=Credential.Kind.CONTACT_SECRET, retired_at=None)
+    if app.lane == CorpApp.Lane.SELF_BUILT and contact.exists():
         questions.append(("contact_token", _("客户联系 Secret"), lambda: _token(app, "contact")))
     if app.agent_id is not None:
         agent_id = app.agent_id

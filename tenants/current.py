@@ -49,8 +49,11 @@ def wecom_client(secret: str = "contact", *, priority: int = OutgoingCall.Priori
 def client_for(
     app: CorpApp, secret: str = "app", *, priority: int = OutgoingCall.Priority.SYNC, insist: bool = False
 ) -> WeComClient:
-    """A client of this app; without a contact secret of its own (WeCom gives none since 2023-12) the app's is used."""
-    kinds = [kind for kind in (KINDS.get(secret), app.own_secret) if kind is not None]
+    """A client of this app; without a contact secret of its own (WeCom gives none since 2023-12) the app's is used. An
+    app of a provider has its permanent code and no other secret."""
+    kinds = [app.own_secret]
+    if app.lane == CorpApp.Lane.SELF_BUILT and secret in KINDS:
+        kinds.insert(0, KINDS[secret])
     credential = next((found for kind in kinds if (found := newest_credential(app, kind)) is not None), None)
     if credential is None:
         raise _nothing_to_show(app)

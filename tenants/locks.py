@@ -1,5 +1,6 @@
 """A lock that lives as long as its connection: what a killed process held is free at once."""
 
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +25,19 @@ def alone_with(space: int, name: str) -> Iterator[bool]:
                     cursor.execute("SELECT pg_advisory_unlock(%s, %s)", numbers)
             except (DatabaseError, InterfaceError):
                 connection.close()
+
+
+@contextmanager
+def in_turn(space: int, name: str, *, seconds: float) -> Iterator[None]:
+    """Waits for whoever holds `name`; TimeoutError when that is too long. Asked for again and again rather than waited
+    for: a wait inside the database would outlive a broken network."""
+    end, pause = time.monotonic() + seconds, 0.02
+    while True:
+        with alone_with(space, name) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() > end:
+            raise TimeoutError(name)
+        time.sleep(pause)
+        pause = min(pause * 2, 0.25)

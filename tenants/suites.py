@@ -46,7 +46,11 @@ def is_complete(suite: CorpApp) -> bool:
 def ticket_of(suite: CorpApp) -> Credential | None:
     """The newest ticket while WeCom accepts it."""
     found = newest_credential(suite, Credential.Kind.SUITE_TICKET)
-    return found if found is not None and timezone.now() - found.created_at < TICKET_LIFE else None
+    return found if found is not None and is_good(found) else None
+
+
+def is_good(ticket: Credential) -> bool:
+    return timezone.now() - ticket.created_at < TICKET_LIFE
 
 
 @transaction.atomic
@@ -91,16 +95,18 @@ def keep_ticket(suite_id: str, ticket: str, at: datetime) -> None:
 def client_of(
     suite: CorpApp, *, priority: int = OutgoingCall.Priority.INTERACTIVE, insist: bool = False
 ) -> SuiteClient:
-    """Speaks as the suite, and of a template as its provider too. Without a ticket there is nothing to speak with."""
+    """Speaks as the suite, and of a template as its provider too. Without a ticket there is nothing to speak with, but
+    for the token that the one before gave: a ticket that is late, or came while we were away, stops nobody for that."""
     secret = newest_credential(suite, Credential.Kind.SUITE_SECRET)
     if secret is None:
         raise WeComMisconfigured(41004, "no suite secret is stored", "service/get_suite_token")
-    ticket = ticket_of(suite)
-    if ticket is None:
+    key, tokens = key_of_token(suite, secret), PostgresTokens(suite, secret.kind, insist=insist)
+    ticket = newest_credential(suite, Credential.Kind.SUITE_TICKET)
+    if ticket is None or (not is_good(ticket) and tokens.get(key) is None):
         raise no_ticket(suite.suite_id)
     provider = newest_credential(suite, Credential.Kind.PROVIDER_SECRET)
     credentials = SuiteCredentials(
-        key=key_of_token(suite, secret),
+        key=key,
         suite_id=suite.suite_id,
         secret=opened(suite, secret),
         ticket=opened(suite, ticket),
@@ -110,7 +116,7 @@ def client_of(
     )
     return SuiteClient(
         credentials,
-        PostgresTokens(suite, Credential.Kind.SUITE_SECRET, insist=insist),
+        tokens,
         PostgresTokens(suite, Credential.Kind.PROVIDER_SECRET, insist=insist),
         shared_wire(settings.WECOM_API_BASE, frozenset(getattr(settings, "WECOM_TRUSTED_HOSTS", ()))),
         gate_for(suite, priority),

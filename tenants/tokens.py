@@ -3,19 +3,18 @@
 import logging
 import threading
 import time
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, connection
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tenants.keys import KeyFault, seal, unseal
-from tenants.models import AccessToken, CorpApp
+from tenants.locks import in_turn
+from tenants.models import AccessToken, CorpApp, Credential
 from wecom.errors import WeComMisconfigured
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,11 @@ FLIGHT_WAIT_SECONDS = 20.0
 LOCK_SPACE = 0x544F4B45  # "TOKE": the first half of the advisory lock's number
 BAD_SECRET = frozenset({40001, 40013, 40056, 40080, 40083, 40084, 41002, 41004})
 """Answers of gettoken that no repeat can mend; repeating 40001 shuts out our IP for an hour, for all tenants."""
-OF_SUITES = frozenset({"service/get_suite_token", "service/get_provider_token"})
+ASKED_OF_SUITES = {
+    Credential.Kind.SUITE_SECRET: "service/get_suite_token",
+    Credential.Kind.PROVIDER_SECRET: "service/get_provider_token",
+}
+OF_SUITES = frozenset(ASKED_OF_SUITES.values())
 OF_COMPANIES = frozenset({"gettoken", "service/get_corp_token"})
 """Where tokens come from. A company's may be asked for by its suite, whose own secret may be what is wrong then."""
 
@@ -98,7 +101,7 @@ class PostgresTokens:
         if not flight.acquire(timeout=FLIGHT_WAIT_SECONDS):
             raise TimeoutError(key)
         try:
-            with _advisory_lock(key):
+            with in_turn(LOCK_SPACE, key, seconds=FLIGHT_WAIT_SECONDS):
                 if not self._insist:
                     self._refuse_known_bad()
                 try:
@@ -140,11 +143,15 @@ class PostgresTokens:
     def _refuse_known_bad(self) -> None:
         known = CorpApp.objects.filter(pk=self._app.pk).values_list("state", "state_call", "state_code").first()
         if known and known[:2] == (CorpApp.State.BROKEN, _call(self._kind)):
-            raise WeComMisconfigured(known[2] or 40001, "the secret was refused before and is unchanged", "gettoken")
+            call = ASKED_OF_SUITES.get(Credential.Kind(self._kind), "gettoken")
+            raise WeComMisconfigured(known[2] or 40001, "the secret was refused before and is unchanged", call)
 
 
 def mark_broken(app: CorpApp, code: int, call: str) -> None:
-    """What every page and worker sees from now on: this app needs a person."""
+    """What every page and worker sees from now on: this app needs a person. What is wrong with a suite stands with the
+    suite alone: none of the companies that installed it can mend that."""
+    if call in OF_SUITES:
+        return
     now = timezone.now()
     CorpApp.objects.filter(pk=app.pk).update(
         state=CorpApp.State.BROKEN,
@@ -171,33 +178,6 @@ def _name(key: str) -> str:
 
 def _call(kind: str) -> str:
     return f"gettoken:{kind}"
-
-
-@contextmanager
-def _advisory_lock(key: str) -> Iterator[None]:
-    """Asked for again and again rather than waited for: a wait inside the database would outlive a broken network."""
-    numbers = [LOCK_SPACE, zlib.crc32(key.encode()) - 2**31]
-    end = time.monotonic() + FLIGHT_WAIT_SECONDS
-    pause = 0.02
-    while not _locked("SELECT pg_try_advisory_lock(%s, %s)", numbers):
-        if time.monotonic() > end:
-            raise TimeoutError(key)
-        time.sleep(pause)
-        pause = min(pause * 2, 0.25)
-    try:
-        yield
-    finally:
-        try:
-            _locked("SELECT pg_advisory_unlock(%s, %s)", numbers)
-        except DatabaseError:
-            logger.warning("the token lock went with its connection")
-
-
-def _locked(sql: str, numbers: list[int]) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, numbers)
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 __all__ = ["BAD_SECRET", "OF_COMPANIES", "PostgresTokens", "forget_tokens", "mark_broken", "token_key"]

@@ -179,6 +179,8 @@ class AppForm(forms.ModelForm):
         if self.instance.tenant.schema_name != PUBLIC:
             self.fields["company"].disabled = True
             self.fields["company"].initial = self.instance.tenant
+        if self.instance.lane == CorpApp.Lane.PROVIDER:  # it has its permanent code and no other secret
+            self.fields["new_contact_secret"].disabled = True
 
 
 @admin.register(CorpApp, site=site)
@@ -262,7 +264,12 @@ class ReceiverPage(VendorPage):
     )
     actions_detail = ("show_key",)
 
-    @action(description=_("查看 Token 和 EncodingAESKey"), url_path="key")
+    def has_show_key_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """What a company entered in its own admin is shown to its own owner alone."""
+        entered_by_us = Receiver.objects.exclude(app__lane=CorpApp.Lane.SELF_BUILT)
+        return object_id is not None and entered_by_us.filter(pk=object_id).exists()
+
+    @action(description=_("查看 Token 和 EncodingAESKey"), url_path="key", permissions=["show_key"])
     def show_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """For the provider's own admin, where the addresses of suites and of apps made from templates are entered."""
         receiver = get_object_or_404(Receiver, pk=object_id)

@@ -43,9 +43,10 @@ class Line:
 
 
 def of_all_tenants() -> list[Line]:
-    """Those in trouble first."""
-    tenants = Tenant.objects.exclude(schema_name=PUBLIC).annotate(heard=Max("receivers__last_event_at"))
+    """Those in trouble first. The platform itself where it is: what WeCom told of our suites and was not done."""
+    tenants = Tenant.objects.annotate(heard=Max("receivers__last_event_at"))
     lines = {tenant.pk: Line(tenant, last_event_at=tenant.heard) for tenant in tenants}
+    platform = next((line for line in lines.values() if line.tenant.schema_name == PUBLIC), None)
     open_events = InboxEvent.objects.filter(status__in=["new", "parked", "dead"])
     counted = open_events.values("tenant_id", "status").annotate(count=Count("id"), oldest=Min("received_at"))
     for row in counted.order_by():
@@ -59,4 +60,7 @@ def of_all_tenants() -> list[Line]:
     for app in CorpApp.objects.filter(is_main=True):
         if line := lines.get(app.tenant_id):
             line.app_state = app.get_state_display()
+            line.last_event_at = max(filter(None, [line.last_event_at, app.last_event_at]), default=None)
+    if platform is not None and not platform.trouble:
+        del lines[platform.tenant.pk]
     return sorted(lines.values(), key=lambda line: (-line.trouble, line.tenant.schema_name))

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
+from callbacks import inbox
 from scrm.ops.companies import secret_field
 from scrm.ops.pages import VendorPage, actor
 from scrm.ops.site import site
@@ -24,7 +25,7 @@ from tenants import closing, suites
 from tenants.credentials import newest_credential
 from tenants.faults import words_for
 from tenants.models import CorpApp, Credential, Suite
-from tenants.provision import callback_url, store_secret
+from tenants.provision import CORP_ID, callback_url, store_secret
 from tenants.tokens import forget_tokens
 from wecom.errors import WeComError
 from wecom.suites import is_template
@@ -47,10 +48,13 @@ class NewSuite(forms.ModelForm):
         self.fields["corp_id"].label = _("服务商的企业ID")
 
     def clean_suite_id(self) -> str:
-        suite_id = str(self.cleaned_data["suite_id"]).strip()
+        suite_id = _checked_id(self.cleaned_data["suite_id"])
         if Suite.objects.filter(suite_id=suite_id).exists():
             raise forms.ValidationError(_("这个服务商应用已经添加过"))
         return suite_id
+
+    def clean_corp_id(self) -> str:
+        return _checked_id(self.cleaned_data["corp_id"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -71,13 +75,13 @@ class SuiteForm(forms.ModelForm):
 @admin.register(Suite, site=site)
 class SuitePage(VendorPage):
     editable = ("name", "secret", "provider_secret")
-    list_display = ("name", "suite_id", "kind", "ticket", "verified", "companies")
+    list_display = ("name", "suite_id", "kind", "state", "ticket", "verified", "companies")
     search_fields = ("name", "suite_id")
     actions = ("check",)
     actions_detail = ("show_key",)
     fields = (
-        *("name", "suite_id", "corp_id", "kind", "url", "verified", "ticket", "kept", "companies"),
-        *("secret", "provider_secret"),
+        *("name", "suite_id", "corp_id", "kind", "state", "state_code", "url", "verified", "ticket", "kept"),
+        *("companies", "secret", "provider_secret"),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -158,7 +162,14 @@ class SuitePage(VendorPage):
                 self.message_user(request, f"{suite.name}：{words.cause}{words.fix}", messages.ERROR)
             else:
                 forget_broken(suite)
+                inbox.resume_parked(suite.tenant_id)  # what WeCom told meanwhile
                 self.message_user(request, _("%s 正常") % suite.name)
+
+
+def _checked_id(given: str) -> str:
+    if not CORP_ID.fullmatch(given.strip()):
+        raise forms.ValidationError(_("由 4–64 位字母和数字组成，请从企业微信服务商后台复制"))
+    return given.strip()
 
 
 def _replace(suite: Suite, data: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ class CorpApp(models.Model):
     broken_since = models.DateTimeField(null=True)
     authorised_at = models.DateTimeField(_("授权时间"), null=True)
     last_event_at = models.DateTimeField(_("最近事件"), null=True)  # of a suite's company: its receiver is everyone's
+    accepted_code = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("创建时间"), auto_now_add=True)
 
     class Meta:
@@ -132,6 +133,7 @@ class Authorisation(models.Model):
     class Problem(models.TextChoices):
         TAKEN = "taken", _("扫码的企业已经接入了另一个账号")
         OTHER_CORP = "other_corp", _("扫码的企业与本账号已接入的企业不同")
+        SELF_BUILT = "self_built", _("本账号已通过自建应用接入")
         REFUSED = "refused", _("企业微信没有接受授权码")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

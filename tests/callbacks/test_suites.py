@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from callbacks import inbox
+from callbacks import gaps, inbox, intake
 from callbacks.drain import drain
-from tenants import authorising
+from callbacks.flush import Outcome
+from callbacks.models import Gap
+from scrm.ops import overview
 from tenants.credentials import newest_credential, opened
 from tenants.keys import unseal
 from tenants.migrate import ensure_public
@@ -68,13 +70,11 @@ def suite(committed: None) -> Iterator[SuiteDoor]:
 def installed(suite: SuiteDoor, tenant: Tenant | None, corp: str = CORP) -> CorpApp:
     """As an exchanged authorisation leaves it."""
     app = CorpApp.objects.create(
-        tenant=suite.suite.tenant, lane=CorpApp.Lane.PROVIDER, corp_id=corp, suite_id=SUITE, is_main=False
+        tenant=tenant or suite.suite.tenant, lane=CorpApp.Lane.PROVIDER, corp_id=corp, suite_id=SUITE, is_main=False
     )
     app.authorised_at = timezone.now().replace(microsecond=0)
     app.save()
     store_secret(app, Credential.Kind.PERMANENT_CODE, "the-permanent-code")
-    if tenant is not None:
-        assert not authorising.assign(app, tenant)
     return app
 
 
@@ -124,10 +124,52 @@ def test_an_event_of_a_company_that_is_not_known_yet_follows_it_to_its_tenant(su
     assert rows() == [(acme().pk, "change_external_contact.add_external_contact", True, "new", "")]
 
 
+def test_what_members_do_before_their_company_has_a_tenant_follows_it_there(suite: SuiteDoor) -> None:
+    """In the form that names no suite."""
+    app = installed(suite, None)
+    plain = f"<xml><ToUserName>{CORP}</ToUserName><FromUserName>chenmei</FromUserName>"
+    plain += f"<CreateTime>{int(time.time())}</CreateTime><MsgType>event</MsgType><Event>enter_agent</Event></xml>"
+    assert suite.post(plain, CORP).status == 200
+    CorpApp.objects.filter(pk=app.pk).update(tenant=acme())
+    drain_platform(suite)
+    assert [(row[0], row[1]) for row in rows()] == [(acme().pk, "enter_agent")]
+
+
+def test_what_a_suite_could_not_take_is_looked_for_in_all_its_companies(
+    suite: SuiteDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no address of their own."""
+    Receiver.objects.filter(tenant=acme()).update(tenant=suite.suite.tenant)
+    installed(suite, acme())
+    watch = gaps.Watch()
+    watch.beat()
+    monkeypatch.setattr(intake, "watch", watch)
+    monkeypatch.setattr(intake.flusher, "store", lambda arrival: Outcome.FULL)
+    try:
+        assert suite.told("change_external_contact", ADDED, corp=CORP).status == 503
+        watch.beat()
+        assert set(Gap.objects.values_list("tenant__schema_name", flat=True)) == {"acme", "public"}
+        Gap.objects.all().delete()
+        watch.refused()
+        watch.beat()
+        assert Gap.objects.filter(tenant=acme()).exists()
+    finally:
+        Receiver.objects.filter(app__tenant=acme()).update(tenant=acme())
+
+
 def test_an_event_of_nobodys_company_is_given_up_after_a_day(suite: SuiteDoor) -> None:
     assert suite.told("change_external_contact", ADDED, corp="wpStranger", at=time.time() - 86_500).status == 200
     drain_platform(suite)
     assert [row[3:] for row in rows()] == [("done", "no company of ours")]
+
+
+def test_an_authorisation_that_came_to_nothing_is_shown_to_the_vendor(suite: SuiteDoor) -> None:
+    """No ticket came as long as the code was good."""
+    assert overview.of_all_tenants()[0].tenant != suite.suite.tenant
+    suite.told("create_auth", "<AuthCode>Ac_77</AuthCode>", at=time.time() - 660)
+    drain_platform(suite)
+    line = overview.of_all_tenants()[0]
+    assert (line.tenant, line.inbox) == (suite.suite.tenant, {"parked": 1})
 
 
 def test_an_event_that_names_another_suite_is_refused(suite: SuiteDoor) -> None:

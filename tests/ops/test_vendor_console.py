@@ -221,6 +221,7 @@ def test_the_key_of_a_receiver_is_replaced_whole(ops, acme):
     assert ops.post(page, {"new_token": "abc", "new_aes_key": "k" * 43}).status_code == 302
 
     assert [key.version for key in ReceiverKey.objects.filter(receiver=receiver).order_by("version")] == [1, 2]
+    assert ops.get(at("tenants_receiver_show_key", receiver.pk)).status_code == 403, "its own owner may see it"
 
 
 @pytest.fixture
@@ -270,7 +271,10 @@ def test_a_suite_is_entered_and_its_callback_is_copied_from_its_page(ops, platfo
         "secret": "the-suite-secret",
     }
     assert "provider_secret" in ops.post(at("tenants_suite_add"), given).context["adminform"].form.errors
-    assert ops.post(at("tenants_suite_add"), given | {"provider_secret": "the-provider-secret"}).status_code == 302
+    given["provider_secret"] = "the-provider-secret"
+    for wrong in ({"suite_id": "dk 0a1b"}, {"corp_id": "服务商"}):
+        assert wrong.keys() == ops.post(at("tenants_suite_add"), given | wrong).context["adminform"].form.errors.keys()
+    assert ops.post(at("tenants_suite_add"), given).status_code == 302
 
     suite = Suite.objects.get()
     assert (suite.tenant, suite.suite_id, suite.lane) == (platform, "dk0a1b2c3d4e5f6071", "suite")

@@ -168,6 +168,7 @@ def test_a_suite_is_installed_on_wecoms_page_and_hears_at_one_address(
     assert "授权成功" in owner.get(URL).content.decode()
     again = owner.get(path, follow=True).content.decode()  # the browser's "back" exchanges nothing twice
     assert "已失效" not in again
+    assert owner.get(f"{URL}authorised/", {"state": "\0", "auth_code": "x"}).status_code == 404
     with acme:
         assert wecom_client("app").departments()
         check_app(main_app())
