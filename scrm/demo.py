@@ -22,7 +22,7 @@ from contacts import demo as contacts_demo
 from contacts.friendship import News
 from content import demo as content_demo
 from members.models import Staff
-from scrm.opening import create_operator, open_company
+from scrm.opening import OPENED, create_operator, open_company
 from tenants import jobs
 from tenants.current import current_tenant
 from tenants.keys import unseal
@@ -90,7 +90,7 @@ class Demo:
         return Tenant.objects.get(schema_name=SCHEMA)
 
     def greet(self) -> None:
-        Welcome.objects.get_or_create(reach=Welcome.Reach.DEFAULT, defaults={"text": WELCOME, "updated_by": "演示"})
+        Welcome.objects.filter(updated_by=OPENED).update(text=WELCOME, updated_by="演示")
 
     def library(self) -> None:
         """素材 and 话术, and what came of them in a month."""

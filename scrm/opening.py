@@ -7,12 +7,16 @@ from django.db import transaction
 from accounts.models import Operator
 from accounts.operators import one_time_password
 from accounts.seats import changing as seats_change
+from acquisition.models import Welcome
 from integrations.authentication import issue_key
 from tenants.closing import audit
 from tenants.models import Receiver
 from tenants.provision import Connection, callback_url, create_tenant
 
 OWNER = "admin"
+OPENED = "系统"
+WELCOME = "您好，很高兴认识您！有任何问题，直接在这里发消息给我就好。"
+"""Until the company writes its own on 欢迎语, or turns it off there."""
 
 
 def open_company(
@@ -27,6 +31,7 @@ def open_company(
         with tenant:
             _, password = create_operator(OWNER, name="超级管理员", role=Operator.Role.OWNER)
             api_key = issue_key(name="tenant_create", by=by)
+            Welcome.objects.create(reach=Welcome.Reach.DEFAULT, text=WELCOME, updated_by=OPENED)
         audit(tenant, "tenant_created", by=by, schema=schema, plan=plan, seats=seats)
         receiver = Receiver.objects.filter(tenant=tenant).first()
         return {

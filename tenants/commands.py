@@ -2,9 +2,10 @@
 
 import json
 from argparse import ArgumentParser
-from typing import Any
+from datetime import date
+from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
 
 from tenants.isolation import NoTenant
@@ -20,6 +21,16 @@ class Command(BaseCommand):
 
     requires_system_checks: list[str] = []
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+
+        def refuse(message: str) -> NoReturn:
+            parser.exit(2, f"{parser.prog}: {message}; --help shows how\n")
+
+        if parser.called_from_command_line:
+            parser.error = refuse  # type: ignore[method-assign]  # argparse says it with a page of usage
+        return parser
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
         self.arguments(parser)
@@ -32,7 +43,7 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"database: {one_line(error)}") from error
         if options["json"]:
-            self.stdout.write(json.dumps(result, ensure_ascii=False, default=str))
+            self.stdout.write(json.dumps(result, ensure_ascii=False, default=plain))
         else:
             self.tell(result)
         self.finish(result)
@@ -53,3 +64,7 @@ class Command(BaseCommand):
 
 def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -2,16 +2,18 @@
 
 import json
 import zipfile
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
 import redis
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import connection
 
 from accounts.models import Operator
+from acquisition.models import Welcome
 from contacts.models import Customer
 from integrations.models import ApiKey
 from tenants.isolation import files_of
@@ -57,6 +59,8 @@ def test_tenant_create_prints_what_the_company_must_be_told(db):
         assert operator.check_password(told["password"])
         assert (operator.role, operator.scope, operator.must_change_password) == ("owner", "all", True)
         assert ApiKey.objects.count() == 1
+        welcome = Welcome.objects.get()
+        assert (welcome.reach, welcome.enabled, bool(welcome.text)) == ("default", True, True)
 
 
 def test_a_new_tenant_stores_no_secret_in_the_clear(db):
@@ -256,3 +260,17 @@ def test_accounts_of_the_vendor_are_made_in_the_public_schema(platform):
     assert operator.has_second_factor
     with pytest.raises(CommandError, match="there is one"):
         run("ops_user_create", "ROOT")
+
+
+def test_a_wrong_option_is_one_line_too(capsys):
+    with pytest.raises(SystemExit) as ended:
+        load_command_class("contacts", "sync_now").run_from_argv(["manage.py", "sync_now", "acme", "--only", "prices"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "argument --only: invalid choice: 'prices'" in told
+
+
+def test_times_are_iso_8601_with_a_zone(acme):
+    Receiver.objects.filter(tenant=acme).update(last_event_at=datetime(2026, 10, 1, 2, 0, tzinfo=UTC))
+    assert run("inbox_status", "acme")["last_event_at"] == "2026-10-01T02:00:00+00:00"
