@@ -21,7 +21,6 @@ __all__ = [
     "Status",
     "drain",
     "drain_urgent",
-    "forget",
     "ignore",
     "poll",
     "replay",
@@ -142,13 +141,6 @@ def ignore(tenant_id: int, ids: Sequence[int], *, reason: str) -> int:
     """An operator decides that these events shall have no effect; how many. The reason stays with them."""
     with connection.cursor() as cursor:
         cursor.execute(_IGNORE, [reason[:300], tenant_id, list(ids)])
-        return int(cursor.rowcount)
-
-
-def forget(tenant_id: int) -> int:
-    """Deletes all events of a tenant that leaves."""
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM public.callbacks_inbox WHERE tenant_id = %s", [tenant_id])
         return int(cursor.rowcount)
 
 

@@ -31,6 +31,10 @@ _HAS_OPEN = "SELECT EXISTS (SELECT 1 FROM public.{name} WHERE status IN ('new', 
 _OLD = """
 DELETE FROM public.callbacks_inbox_other WHERE received_at < %s AND status NOT IN ('new', 'parked', 'dead')
 """
+_NOBODYS = """
+DELETE FROM public.callbacks_inbox AS event WHERE status = 'new'
+AND NOT EXISTS (SELECT 1 FROM public.tenants_tenant AS tenant WHERE tenant.id = event.tenant_id)
+"""
 
 
 def maintain(now: datetime | None = None) -> tuple[int, int]:
@@ -45,6 +49,7 @@ def maintain(now: datetime | None = None) -> tuple[int, int]:
     oldest_kept = name_of(today - timedelta(days=KEEP_DAYS))
     dropped = [name for name in there if _is_day(name) and name < oldest_kept and _quietly(_drop, name)]
     _quietly(_empty_default, today - timedelta(days=KEEP_DAYS))
+    _quietly(_forget_the_gone, today)
     return len(made), len(dropped)
 
 
@@ -104,4 +109,11 @@ def _empty_default(before: date) -> bool:
     """Events with an absurd time lie in the default partition: they go when they are old by our own clock."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD, [before])
+        return bool(cursor.rowcount)
+
+
+def _forget_the_gone(_today: date) -> bool:
+    """The door takes events of a deleted company for a minute more: nobody is left to handle or to read them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOBODYS)
         return bool(cursor.rowcount)

@@ -73,3 +73,12 @@ def test_the_door_is_open_while_partitions_are_made(door: Door) -> None:
     partitions.maintain()
     assert door.post(event_xml()).status == 200
     assert partitions.maintain() == (0, 0)
+
+
+def test_what_came_for_a_company_that_was_deleted_does_not_wait_for_ever(door: Door) -> None:
+    door.post(event_xml())
+    with connection.cursor() as cursor:  # the door knew it for a minute more
+        cursor.execute("UPDATE public.callbacks_inbox SET tenant_id = 2147483647")
+    door.post(event_xml(State="of one that is there"))
+    partitions.maintain()
+    assert rows("tenant_id") == [(door.tenant.pk,)]
