@@ -11,6 +11,7 @@ from scrm.up.folder import ROOT
 ROWS = re.findall(
     r"^\| (F\d+) \| [^|]+ \| `(tests/[\w/]+\.py)::(\w+)` \| ([^|]+) \|$", (ROOT / "docs/faults.md").read_text(), re.M
 )
+NOT_FOR_PEOPLE = {"migrate_all", "run_scheduler", "seed_demo", "messages"}
 WANTED = {1, 2, 4, 5, 8, 9, *range(11, 28), *range(29, 32), *range(33, 39), 40, 43, 44, 48}
 
 
@@ -35,3 +36,13 @@ def test_every_test_of_a_fault_is_there_in_the_sizes_that_are_promised(fault, fi
     written = decorators_of(ROOT / file, name)
     in_two_sizes = any("in_two_sizes" in one or "pytest.mark.faults" in one for one in written)
     assert in_two_sizes == (not full.startswith("as the short one")), written
+
+
+def test_both_readmes_name_the_same_commands_and_files_and_these_are_there():
+    readmes = [(ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md")]
+    english, chinese = [set(re.findall(r"`([^`\n]+)`", text)) for text in readmes]
+    assert english == chinese
+    ours = {file.stem for file in ROOT.glob("*/management/commands/[a-z]*.py")}
+    assert ours - NOT_FOR_PEOPLE <= english
+    for text in readmes:
+        assert [link for link in re.findall(r"\]\(([^)]+)\)", text) if not (ROOT / link).exists()] == []

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from scrm.up.__main__ import announcement
 from scrm.up.folder import DataFolder, Fault, free_port, recall
 from scrm.up.postgres import Postgres
 from scrm.up.runner import Runner
@@ -214,3 +215,10 @@ def test_throw_away_servers_go_with_their_owner():
         time.sleep(0.1)
     assert killed.returncode == -signal.SIGKILL
     assert not folder.exists()
+
+
+def test_without_a_demo_it_says_how_to_begin():
+    vendor, company = announcement([], {"SCRM_PORT": "8000"})
+    assert "http://ops.localhost:8000/" in vendor
+    assert "ops_user_create NAME --role owner" in vendor
+    assert "tenant_create SCHEMA --name NAME" in company
