@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 State = ArchivedMedia.State
 TRIES = 5
 GONE = frozenset({10005, 10010})  # a file id that is none, a file that WeCom has deleted
-RETRY = frozenset({10001, 10002, 10003})
 LARGEST = 300 << 20
 SIGNS = (  # what a file begins with, whatever it is called
     (b"\xff\xd8\xff", "image/jpeg"),

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -25,7 +25,7 @@ from wecom.errors import CodeUsed, WeComError
 from wecom.suites import is_template
 
 BACK = "callbacks:connection"
-OVER = gettext_noop("授权链接已失效或已使用过，请重新发起授权")
+OVER = _("授权链接已失效或已使用过，请重新发起授权")
 
 
 def to_offer(app: CorpApp | None) -> list[Suite]:
@@ -79,13 +79,13 @@ def authorised(request: HttpRequest) -> HttpResponse:
     try:
         authorising.accept(asked.suite, request.GET.get("auth_code", ""), asked.state)
     except CodeUsed:
-        return done(request, _now(OVER), level="error", back_to=BACK, leave=True)
+        return done(request, OVER, level="error", back_to=BACK, leave=True)
     except WeComError as error:
         told = words_for(error.code)
         return done(request, f"{told.cause}{told.fix}", level="error", back_to=BACK, leave=True)
     asked.refresh_from_db()
     if asked.done_at is None:
-        words = asked.get_problem_display() if asked.problem else _now(OVER)
+        words = asked.get_problem_display() if asked.problem else OVER
         return done(request, words, level="error", back_to=BACK, leave=True)
     record(request, "connection.authorised", target=asked.suite.name)
     return done(request, _now("授权成功，正在检查连接"), back_to=BACK, leave=True)

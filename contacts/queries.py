@@ -17,18 +17,12 @@ from members.scope import visible_staff
 from tenants.models import TenantQuerySet
 
 User = AbstractBaseUser | AnonymousUser
-COUNTED = 10_001
-"""Counting goes no further: a list says "more than 10,000" rather than making its reader wait."""
-
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
 class ContactsQuerySet(TenantQuerySet[Row]):
     """What the lists of this app share."""
-
-    def capped_count(self, limit: int = COUNTED) -> int:
-        return self.order_by()[:limit].count()
 
     def _through_staff(self, operator: User, field: str) -> Self:
         seen = visible_staff(operator)

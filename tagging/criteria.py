@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
@@ -66,7 +66,6 @@ class Criterion:
     key: str
     label: Text
     ops: Mapping[str, tuple[Text, str]]
-    EDITORS: ClassVar[Collection[str]] = ("picks", "days", "dates", "numbers", "text", "")
 
     def clean(self, leaf: Leaf) -> dict[str, Any]:
         op = str(leaf.get("op"))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from archive import kinds, words
+from archive import words
 
 register = template.Library()
 
@@ -28,8 +28,3 @@ def span(seconds: int) -> str:
 @register.filter
 def closed_words(reason: str) -> str:
     return str(words.closed_words(reason))
-
-
-@register.filter
-def kind_words(kind: str) -> str:
-    return str(kinds.WORDS.get(kind, kinds.OTHER))

@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import shutil
 import subprocess
 import uuid
 from collections import defaultdict
@@ -19,6 +18,7 @@ from benchmarks.common.report import Row, paired, percentile
 from benchmarks.common.scale import Scale
 from benchmarks.common.servers import ROOT, Servers, new_port, web
 from benchmarks.intake import crash, payloads
+from scrm.up import install
 
 PEER = ROOT / "benchmarks" / "peers" / "node"
 RATE = 300.0
@@ -157,15 +157,14 @@ def latency(ours: Candidate, peer: Candidate, seconds: int) -> list[Row]:
 
 def install_peer() -> None:
     """By its lock file, as `npm ci` does it; nothing of it is in the repository."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        raise Unsound("the peer needs node and npm in PATH")
     lock = PEER / "package-lock.json"
     mark = PEER / "node_modules" / ".installed"
     if mark.exists() and mark.read_bytes() == lock.read_bytes():
         return
     subprocess.run(
-        ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+        [*install.npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=PEER,
+        env=install.npm_environment(),
         check=True,
     )
     mark.write_bytes(lock.read_bytes())
@@ -188,7 +187,7 @@ def candidates(servers: Servers, public_id: str) -> tuple[Candidate, Candidate, 
     def peer(name: str, store: str) -> Candidate:
         port = new_port()
         environment = shared | {"STORE": store, "PORT": str(port)}
-        process = servers.serve(f"peer-{store}", ["node", "peer.js"], port, cwd=PEER, environment=environment)
+        process = servers.serve(f"peer-{store}", [install.node(), "peer.js"], port, cwd=PEER, environment=environment)
         return Candidate(name, process, port, "/callback")
 
     return ours, peer("node + pg INSERT", "pg"), peer("node + redis XADD", "redis")

@@ -58,9 +58,3 @@ def field_value(value: Any, field: CustomField) -> str:
 def who_deleted_whom(follow: Follow) -> str:
     """How a friendship ended, in one line."""
     return ending(follow)
-
-
-@register.filter
-def follow_state(follow: Follow) -> str:
-    """The name of the state for the kit's badge."""
-    return "ended" if follow.ended_at else "pending" if follow.half else "active"

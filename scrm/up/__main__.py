@@ -14,6 +14,7 @@ from scrm.up.runner import Interrupted, Program, Runner, end_leftovers
 from scrm.up.valkey import Valkey
 
 PYTHON = sys.executable
+MANAGE = ".venv/bin/python manage.py"
 # --quiet: no banner. Root may run it here: tasks are JSON, which Celery's warning about root is not about
 CELERY = (PYTHON, "-W", "ignore:You're running the worker", "-m", "celery", "--app", "scrm.celery", "--quiet", "worker")
 
@@ -55,7 +56,7 @@ def up(runner: Runner, folder: DataFolder) -> None:
         manage("static", "collectstatic", "--noinput", "--verbosity", "0"),
     )
     start_application(runner, ports["SCRM_PORT"])
-    if os.environ.get("SCRM_SEED", "1") != "0":
+    if os.environ.get("SCRM_SEED", "1") != "0" and os.environ.get("SANDBOX_URL"):
         seed(runner)
     for line in announcement(runner.collected, os.environ):
         print(f"ready: {line}", flush=True)
@@ -212,7 +213,9 @@ def announcement(shown: list[dict[str, Any]], environ: Mapping[str, str]) -> lis
         details = " ".join(f"{name}={value}" for name, value in row.items() if name not in {"show", "url"})
         lines.append(f"{row['show']:<16} {row.get('url', '')}  {details}".rstrip())
     if not shown:
-        lines.append(f"web              http://{environ.get('SCRM_BASE_DOMAIN', 'localhost')}:{environ['SCRM_PORT']}/")
+        console = f"http://ops.{environ.get('SCRM_BASE_DOMAIN', 'localhost')}:{environ['SCRM_PORT']}/"
+        lines.append(f"{'vendor console':<16} {console}  {MANAGE} ops_user_create NAME --role owner")
+        lines.append(f"{'a company':<16} {MANAGE} tenant_create SCHEMA --name NAME")
     if url := environ.get("SANDBOX_URL"):
         lines.append(f"sandbox WeCom    {url.replace('127.0.0.1', 'localhost')}/")
     return lines

@@ -89,11 +89,6 @@ def test_states_and_kinds(customers):
     assert names(kind=2) == ["周工"]
 
 
-def test_a_count_stops_at_its_cap(customers):
-    assert Customer.objects.all().capped_count() == 3
-    assert Customer.objects.all().capped_count(2) == 2
-
-
 def test_the_sums_of_a_customer_follow_the_friendships(customers):
     lei, zhou = Customer.objects.get(name="李雷"), Customer.objects.get(name="周工")
 
