@@ -89,7 +89,7 @@ def main() -> None:
                 bare.analyze()
     with tenant:
         bare.check()
-    orm = task_per_event(company("orm"), people[:ORM_EVENTS])
+    orm = task_per_event(company("orm", agent_id=1000003), people[:ORM_EVENTS])
     burst, delays = burst_with_welcomes(tenant, chance)
     rate = events / ours
     found = {
@@ -105,8 +105,8 @@ def main() -> None:
     print(json.dumps(found))
 
 
-def company(schema: str) -> Tenant:
-    wecom = Connection(CORP, 1000002, "s" * 43, TOKEN, AES_KEY)
+def company(schema: str, *, agent_id: int = 1000002) -> Tenant:
+    wecom = Connection(CORP, agent_id, "s" * 43, TOKEN, AES_KEY)
     return create_tenant(schema, name="Bench", connection_to_wecom=wecom)
 
 
