@@ -149,9 +149,9 @@ def host_of(request: HttpRequest) -> str | None:
 
 
 class Hosts:
-    """Host → tenant, kept for a minute in this process: a query and a SET less in every request."""
+    """Host → tenant, kept for seconds in this process: a query and a SET less in nearly every request."""
 
-    KEPT = 60.0
+    KEPT = 10.0  # how long a company that is closed is still served
     UNKNOWN_KEPT = 5.0  # a new domain is served soon
     SIZE = 20_000  # and hosts made up by a stranger do not fill the memory
 

@@ -1,8 +1,9 @@
 """Commands of the contract: what they print, and the one line with which they fail."""
 
 import json
+import time
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import redis
 from django.conf import settings
 from django.core.management import CommandError, call_command, load_command_class
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import Operator
 from acquisition.models import Welcome
@@ -18,6 +20,7 @@ from contacts.models import Customer
 from integrations.models import ApiKey
 from tenants.isolation import files_of
 from tenants.keys import NoTenantKey, unseal
+from tenants.middleware import hosts
 from tenants.models import Credential, OutgoingCall, Receiver, ReceiverKey, Tenant, TenantKey, VendorAudit
 from tenants.rotation import place_of
 from tests.cast import ACME
@@ -224,7 +227,18 @@ def test_deleting_needs_the_name(acme):
     assert Tenant.objects.filter(pk=acme.pk).exists()
 
 
+def test_a_company_is_deleted_when_no_process_takes_it_for_open_any_more(db_commits, acme, monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", lambda seconds: waited.append((seconds, "acme" in schemas())))
+    run("tenant_delete", "acme", yes="艾可美美妆")
+
+    ((seconds, there),) = waited
+    assert 9 < seconds <= hosts.KEPT
+    assert there
+
+
 def test_a_deleted_tenant_leaves_nothing_and_its_secrets_are_lost(db_commits, acme, globex, clean_cache):
+    Tenant.objects.filter(pk=acme.pk).update(status="suspended", suspended_at=timezone.now() - timedelta(minutes=1))
     credential = Credential.objects.filter(app__tenant=acme).first()
     backup = bytes(credential.sealed)
     OutgoingCall.objects.create(
