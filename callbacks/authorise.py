@@ -65,7 +65,7 @@ def state(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Asked every few seconds while the code is on the screen."""
     asked = get_object_or_404(Authorisation, pk=pk, tenant=current_tenant())
     if asked.done_at is not None:
-        return done(request, _now("授权成功，正在检查连接"), back_to=BACK, leave=True)
+        return connected(request, asked)
     late = timezone.now() - asked.created_at > authorising.VALID
     return drawer(request, "callbacks/_authorise_state.html", {"asked": asked, "late": late, "title": _now("扫码授权")})
 
@@ -88,4 +88,11 @@ def authorised(request: HttpRequest) -> HttpResponse:
         words = asked.get_problem_display() if asked.problem else OVER
         return done(request, words, level="error", back_to=BACK, leave=True)
     record(request, "connection.authorised", target=asked.suite.name)
-    return done(request, _now("授权成功，正在检查连接"), back_to=BACK, leave=True)
+    return connected(request, asked)
+
+
+def connected(request: HttpRequest, asked: Authorisation) -> HttpResponse:
+    """Names the company: whoever scanned decided which one it is."""
+    apps = CorpApp.objects.filter(tenant=asked.tenant_id, lane=CorpApp.Lane.PROVIDER, suite_id=asked.suite.suite_id)
+    words = _now("授权成功：%(corp)s，正在检查连接") % {"corp": apps.values_list("corp_name", flat=True).first() or "—"}
+    return done(request, words, back_to=BACK, leave=True)

@@ -101,7 +101,7 @@ def _keep(suite: CorpApp, answer: Authorised, digest: str, at: datetime) -> Corp
             suite_id=suite.suite_id,
             is_main=False,
         )
-    app.name = app.name or answer.corp_name[:64]
+    app.corp_name = answer.corp_name[:100] or app.corp_name
     app.authorised_at, app.accepted_code = at, digest
     app.save()
     provision.store_secret(app, Credential.Kind.PERMANENT_CODE, answer.permanent_code)
@@ -152,7 +152,8 @@ def learn(app: CorpApp) -> None:
         return
     found = client_of(suite_of(app.suite_id)).app_at(app.corp_id, opened(app, code))
     app.agent_id, app.name = found.agent_id, (found.name or app.name)[:64]
-    CorpApp.objects.filter(pk=app.pk).update(agent_id=app.agent_id, name=app.name)
+    app.corp_name = found.corp_name[:100] or app.corp_name
+    app.save(update_fields=["agent_id", "name", "corp_name"])
 
 
 @transaction.atomic

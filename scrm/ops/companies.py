@@ -189,10 +189,11 @@ class AppPage(VendorPage):
     form = AppForm
     list_display = ("company_name", "name", "lane", "corp_id", "agent_id", "state", "state_code", "checked_at")
     list_filter = ("lane", "state")
-    search_fields = ("tenant__name", "tenant__schema_name", "corp_id", "suite_id")
+    search_fields = ("tenant__name", "tenant__schema_name", "corp_id", "corp_name", "suite_id")
     list_select_related = ("tenant",)
     fields = (
-        *("tenant", "lane", "name", "corp_id", "agent_id", "suite_id", "is_main", "state", "state_code", "state_call"),
+        *("tenant", "lane", "name", "corp_id", "corp_name", "agent_id", "suite_id", "is_main"),
+        *("state", "state_code", "state_call"),
         *("authorised_at", "checked_at", "secrets", "company", "new_app_secret", "new_contact_secret"),
     )
 
@@ -201,7 +202,9 @@ class AppPage(VendorPage):
 
     @display(description=_("企业"), ordering="tenant__name")
     def company_name(self, app: CorpApp) -> str:
-        return _now("未分配") if app.tenant.schema_name == PUBLIC else app.tenant.name
+        if app.tenant.schema_name != PUBLIC:
+            return app.tenant.name
+        return _now("未分配：%s") % (app.corp_name or app.corp_id)
 
     @admin.display(description=_("已保存的凭证"))
     def secrets(self, app: CorpApp) -> str:

@@ -48,6 +48,7 @@ class CorpApp(models.Model):
     state_call = models.CharField(_("接口"), max_length=80, blank=True)
     checked_at = models.DateTimeField(_("检查时间"), null=True)
     broken_since = models.DateTimeField(null=True)
+    corp_name = models.CharField(_("企业微信名称"), max_length=100, blank=True, default="", db_default="")
     authorised_at = models.DateTimeField(_("授权时间"), null=True)
     last_event_at = models.DateTimeField(_("最近事件"), null=True)  # of a suite's company: its receiver is everyone's
     accepted_code = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)

@@ -134,7 +134,8 @@ def test_a_scan_connects_a_company_that_has_no_secret(provider: Provider, owner:
     provider.hear()
 
     assert owner.get(waiting, headers=HTMX)["HX-Redirect"] == URL
-    assert "授权成功" in owner.get(URL).content.decode()
+    company = provider.sandbox.control("GET", f"corps/{ACME.wecom.corp_id}")["name"]
+    assert f"授权成功：{company}" in owner.get(URL).content.decode()  # whoever scanned decided which one it is
     with acme:
         app = main_app()
         assert (app.lane, app.suite_id, app.agent_id is not None) == (CorpApp.Lane.PROVIDER, suite.suite_id, True)
@@ -251,6 +252,7 @@ def test_a_company_that_came_by_itself_waits_for_the_vendor_to_assign_it(
     assert app.tenant == ensure_public()
     with ensure_public():
         ops_client.force_login(operator_of(ensure_public(), "root", role="owner"))
+    assert f"未分配：{app.corp_name}" in ops_client.get("/tenants/corpapp/").content.decode()
     form = {"name": app.name, "company": str(acme.pk), "new_app_secret": "", "new_contact_secret": ""}
     assert ops_client.post(f"/tenants/corpapp/{app.pk}/change/", form).status_code == 302
     with acme:
