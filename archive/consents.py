@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Lower
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from archive import kinds
 from archive.access import access
+from archive.arrivals import Arrival
 from archive.models import Consent
 from archive.people import People
 from contacts.models import Follow, GroupChat, GroupMember
@@ -18,9 +19,6 @@ from tenants.current import wecom_client
 from tenants.jobs import JobRun
 from tenants.models import Job
 from wecom.errors import WeComError
-
-if TYPE_CHECKING:
-    from archive.storing import Arrival
 
 JOB = "consents"
 UNKNOWN = frozenset({301061, 40003, 40096, 84061, 60111})  # ids that WeCom does not know (any more)
@@ -35,7 +33,7 @@ SAID = {"agree": Consent.Status.AGREED, "disagree": Consent.Status.DISAGREED}
 Pair = tuple[str, str]  # userid, external_userid
 
 
-def told_by(new: Sequence["Arrival"], people: People) -> None:
+def told_by(new: Sequence[Arrival], people: People) -> None:
     """The lines 同意 and 不同意 of the chats themselves."""
     rows: dict[tuple[str, str, str], Consent] = {}
     for one in sorted((one for one in new if one.reading.kind in SAID), key=lambda one: one.at):

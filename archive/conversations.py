@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archive import overdue
+from archive.arrivals import Arrival
 from archive.models import Conversation
 from archive.people import People, Place
 from tenants.staging import stage
-
-if TYPE_CHECKING:
-    from archive.storing import Arrival
 
 ENDINGS = frozenset(  # a customer who says this waits for nothing
     """谢谢 感谢 多谢 谢谢你 谢谢您 好 好的 好哒 好滴 好嘞 嗯 嗯嗯 哦 哦哦 行 可以 收到 明白 知道了 了解 ok 再见 拜拜
@@ -58,7 +56,7 @@ class Row:
     new: int = 0
     waited: datetime | None = None  # before the chunk
 
-    def take(self, one: "Arrival") -> None:
+    def take(self, one: Arrival) -> None:
         """In the order they were said. What comes late, such as a backlog whose key was missing, is history: it
         neither asks for an answer nor gives one."""
         self.new += 1
@@ -74,7 +72,7 @@ class Row:
             self.waiting_since = one.at
 
 
-def is_ending(one: "Arrival") -> bool:
+def is_ending(one: Arrival) -> bool:
     if one.reading.kind == "emotion":
         return True
     return one.reading.kind == "text" and one.text.strip("~～。！!,， \n").lower() in ENDINGS
@@ -98,7 +96,7 @@ def ensure(cursor: Any, places: Iterable[Place]) -> dict[str, Row]:
     }
 
 
-def grow(cursor: Any, new: Sequence["Arrival"], rows: Mapping[str, Row], people: People) -> None:
+def grow(cursor: Any, new: Sequence[Arrival], rows: Mapping[str, Row], people: People) -> None:
     touched: dict[str, Row] = {}
     places: dict[str, Place] = {}
     for one in sorted(new, key=lambda one: (one.at, one.envelope.seq)):

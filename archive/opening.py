@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import padding
 from django.db import connection
 
-from archive import library, storing
+from archive import arrivals, library, storing
 from archive.access import Access, Key, private_keys
 from archive.models import Envelope
 from archive.pull import DIED, LOCK_SPACE, MISSING, Refused
@@ -55,7 +55,7 @@ _pool = _Pool()
 
 
 def open_closed(
-    access: Access, *, seconds: float = 40.0, store: Callable[[Sequence[storing.Outcome]], None] = storing.store
+    access: Access, *, seconds: float = 40.0, store: Callable[[Sequence[arrivals.Outcome]], None] = storing.store
 ) -> Opened:
     """All that is closed, oldest first, or what fits into the time."""
     told = Opened()
@@ -74,7 +74,7 @@ def open_closed(
     return told
 
 
-def count(told: Opened, outcomes: Sequence[storing.Outcome]) -> None:
+def count(told: Opened, outcomes: Sequence[arrivals.Outcome]) -> None:
     for outcome in outcomes:
         if outcome.state == State.OPENED:
             told.opened += 1
@@ -88,14 +88,14 @@ def count(told: Opened, outcomes: Sequence[storing.Outcome]) -> None:
 # -- our key -----------------------------------------------------------------------------------------------------------
 
 
-def unlocked(keys: Mapping[int, Key]) -> Iterator[tuple[list[storing.Sealed], list[Pair | None]]]:
+def unlocked(keys: Mapping[int, Key]) -> Iterator[tuple[list[arrivals.Sealed], list[Pair | None]]]:
     """Chunks with the keys of their messages; the next chunk's are opened while this one is read and stored."""
-    waiting: list[tuple[list[storing.Sealed], list[Future[list[Pair | None]]]]] = []
+    waiting: list[tuple[list[arrivals.Sealed], list[Future[list[Pair | None]]]]] = []
     after = -1
     while True:
         with connection.cursor() as cursor:  # by hand: the ORM took as long to hand a row over as the driver to read it
             cursor.execute(_CLOSED, [after, CHUNK])
-            rows = list(map(storing.Sealed._make, cursor.fetchall()))
+            rows = list(map(arrivals.Sealed._make, cursor.fetchall()))
         if rows:
             after = rows[-1].seq
             parts = [rows[start : start + 50] for start in range(0, len(rows), 50)]
@@ -107,11 +107,11 @@ def unlocked(keys: Mapping[int, Key]) -> Iterator[tuple[list[storing.Sealed], li
             yield ready, [pair for future in futures for pair in future.result()]
 
 
-def message_keys(rows: Sequence[storing.Sealed], keys: Mapping[int, Key]) -> list[Pair | None]:
+def message_keys(rows: Sequence[arrivals.Sealed], keys: Mapping[int, Key]) -> list[Pair | None]:
     return [message_key(row, keys) for row in rows]
 
 
-def message_key(row: storing.Sealed, keys: Mapping[int, Key]) -> Pair | None:
+def message_key(row: arrivals.Sealed, keys: Mapping[int, Key]) -> Pair | None:
     """What the library opens the message with: by the key of its version, else by any other that fits, as WeCom's
     admin may count otherwise than we do. None without that version; empty when it is there and none fits."""
     own = keys.get(row.key_version)
@@ -123,7 +123,7 @@ def message_key(row: storing.Sealed, keys: Mapping[int, Key]) -> Pair | None:
     return None if own is None else ("", row.body)
 
 
-def unlocked_by(key: Key, row: storing.Sealed) -> str:
+def unlocked_by(key: Key, row: arrivals.Sealed) -> str:
     """A wrong key gives random bytes instead of an error, so they are looked at before the library sees them."""
     try:
         found = key.decrypt(binascii.a2b_base64(row.random_key), _PADDING)
@@ -136,27 +136,27 @@ def unlocked_by(key: Key, row: storing.Sealed) -> str:
 # -- WeCom's library ---------------------------------------------------------------------------------------------------
 
 
-def read(rows: Sequence[storing.Sealed], pairs: Sequence[Pair | None], process: Any) -> list[storing.Outcome]:
+def read(rows: Sequence[arrivals.Sealed], pairs: Sequence[Pair | None], process: Any) -> list[arrivals.Outcome]:
     asked = [place for place, pair in enumerate(pairs) if pair is not None and pair[0]]
     answers = dict(zip(asked, opened(process, [pairs[place] for place in asked]), strict=True))
     found = []
     for place, row in enumerate(rows):
         if pairs[place] is None:
-            found.append(storing.Outcome(row, State.NO_KEY, "no_key"))
+            found.append(arrivals.Outcome(row, State.NO_KEY, "no_key"))
         elif place not in answers:
-            found.append(storing.Outcome(row, State.BROKEN, "wrong_key"))
+            found.append(arrivals.Outcome(row, State.BROKEN, "wrong_key"))
         else:
             found.append(outcome_of(row, *answers[place]))
     return found
 
 
-def outcome_of(row: storing.Sealed, code: int, text: str) -> storing.Outcome:
+def outcome_of(row: arrivals.Sealed, code: int, text: str) -> arrivals.Outcome:
     if code:
-        return storing.Outcome(row, State.BROKEN, f"library:{code}")
-    payload = storing.payload_of(text)
+        return arrivals.Outcome(row, State.BROKEN, f"library:{code}")
+    payload = arrivals.payload_of(text)
     if payload is None:
-        return storing.Outcome(row, State.BROKEN, "not_json")
-    return storing.Outcome(row, State.OPENED, "", payload)
+        return arrivals.Outcome(row, State.BROKEN, "not_json")
+    return arrivals.Outcome(row, State.OPENED, "", payload)
 
 
 def opened(process: Any, pairs: Sequence[Any]) -> list[tuple[int, str]]:

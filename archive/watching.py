@@ -1,20 +1,17 @@
 """敏感词: every message that arrives is looked through for the company's words."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from archive import alerts
+from archive.arrivals import Arrival
 from archive.conversations import Row
 from archive.models import Alert, SensitiveWord
 from archive.people import People
 
-if TYPE_CHECKING:
-    from archive.storing import Arrival
-
 By = SensitiveWord.By
 
 
-def watch(new: Sequence["Arrival"], rows: Mapping[str, Row], people: People) -> None:
+def watch(new: Sequence[Arrival], rows: Mapping[str, Row], people: People) -> None:
     words = list(SensitiveWord.objects.filter(archived_at=None))
     if not words:
         return
@@ -29,11 +26,11 @@ def watch(new: Sequence["Arrival"], rows: Mapping[str, Row], people: People) -> 
         alerts.put_up(found)
 
 
-def concerns(word: SensitiveWord, one: "Arrival") -> bool:
+def concerns(word: SensitiveWord, one: Arrival) -> bool:
     return word.by == By.ANYONE or (word.by == By.CUSTOMER) == one.from_customer
 
 
-def alert_of(one: "Arrival", word: SensitiveWord, row: Row, people: People) -> Alert:
+def alert_of(one: Arrival, word: SensitiveWord, row: Row, people: People) -> Alert:
     sender = people.staff.get(one.sender.lower())
     return Alert(
         kind=Alert.Kind.WORD,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from archive import finding, kinds, storing
+from archive import arrivals, finding, kinds
 from archive.models import ArchivedMedia, ArchivedMessage, Consent
 
 # by the sandbox's examples: two characters that stand in the message, or in the name of its type
@@ -124,9 +124,9 @@ def test_a_shape_that_nobody_foresaw_does_not_stop_the_others(archive):
 
 
 def test_half_a_character_is_json_that_postgres_refuses_and_is_mended():
-    payload = storing.payload_of('{"msgtype":"text","text":{"content":"前\\ud83d后"}}')
+    payload = arrivals.payload_of('{"msgtype":"text","text":{"content":"前\\ud83d后"}}')
     assert payload.value["text"]["content"] == "前?后"
-    assert storing.payload_of('["no object"]') is None and storing.payload_of("{") is None
+    assert arrivals.payload_of('["no object"]') is None and arrivals.payload_of("{") is None
 
 
 def test_only_web_addresses_become_links():
