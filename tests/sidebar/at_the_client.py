@@ -1,17 +1,20 @@
 """The sidebar in a window of the imitation client, opened beside a chat, without the client's own pages around it."""
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 from pytest_django.live_server_helper import LiveServer
 
 from contacts.models import Follow, GroupChat
 from members.models import Staff
 from sandbox.visitors import COOKIE, Visitor, cookie_of
 from tenants.models import Tenant
+from tests.at_work import PATIENCE
 from tests.cast import ACME
 from tests.sandbox_server import Sandbox
 
@@ -38,6 +41,16 @@ class Pane:
 
     def open(self, rest: str = "") -> None:
         self.page.goto(f"{self.base}/sidebar/{rest}")
+
+    def until(self, so: str) -> None:
+        """Asked from outside again and again: the policy of the page lets nothing inside it evaluate a text."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with suppress(Error):  # the page was left while it was asked
+                if self.page.evaluate(so):
+                    return
+            self.page.wait_for_timeout(50)
+        pytest.fail(f"not so in time: {so}")
 
     def fails(self, api: str, failure: str, **wish: Any) -> None:
         self.sandbox.control("POST", "mishaps", api=api, failure=failure, **wish)

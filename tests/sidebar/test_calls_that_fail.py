@@ -113,7 +113,7 @@ def test_a_call_that_fails_while_the_sidebar_opens(pane: Pane, follow: Follow) -
     for call, failure, words, detail in OPENING:
         pane.fails(call, failure)
         page.reload()
-        page.wait_for_function("typeof ww === 'object'")
+        pane.until("typeof ww === 'object'")
         told(pane, "#panel", words, detail, silent=call if failure == "silent" else "")
         expect(page.get_by_role("link", name="看我的今日任务和客户")).to_be_visible()
         pane.works()
@@ -263,7 +263,7 @@ def test_windows_that_do_not_open_and_a_group_that_is_not_told(
     expect(page.locator("#notice")).to_contain_text("企业微信没有接受这个页面")
     pane.works()
     page.locator("#notice").get_by_role("button", name="重试").click()
-    page.wait_for_function("typeof ww === 'object' && !document.querySelector('.mishap')")
+    pane.until("typeof ww === 'object' && !document.querySelector('.mishap')")
     page.get_by_role("button", name="打开聊天").click()
     expect(page.locator("#toast")).to_contain_text("已打开聊天")
 
