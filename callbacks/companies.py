@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet
 
-from tenants.events import PLATFORM_OWNERS
 from tenants.models import CorpApp, Tenant
 from tenants.recycling import PUBLIC
-from wecom.vocabulary import SUITE_EVENTS
 
 
 class Company(NamedTuple):
@@ -35,7 +33,3 @@ def ids_of_companies(suite: CorpApp) -> frozenset[str]:
 
 def _apps_of(suite: CorpApp) -> QuerySet[CorpApp]:
     return CorpApp.objects.filter(lane=CorpApp.Lane.PROVIDER, suite_id=suite.suite_id)
-
-
-def is_platforms(name: str) -> bool:
-    return name in SUITE_EVENTS or name in PLATFORM_OWNERS

@@ -8,7 +8,6 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 
-from callbacks.companies import is_platforms
 from callbacks.forward import hand_over
 from callbacks.stored import Item, Row, Unopened, due, mark_done, mark_failed
 from tenants.db import ASYNCHRONOUSLY
@@ -18,6 +17,7 @@ from tenants.locks import alone_with
 from tenants.models import Tenant
 from tenants.recycling import PUBLIC
 from wecom.errors import WeComError
+from wecom.vocabulary import SUITE_EVENTS
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def _handle(batch: Unopened, meanwhile: Callable[[], None]) -> None:
     owners = PLATFORM_OWNERS if platform else EVENT_OWNERS
     for name, items in groups.items():
         owner = owners.get(name)
-        if platform and not is_platforms(name):
+        if platform and name not in SUITE_EVENTS:
             hand_over(items)
         elif owner is None:
             mark_done(items, UNHANDLED)

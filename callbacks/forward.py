@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from callbacks.companies import Company, companies_of
 from callbacks.stored import Item, mark_done, mark_failed
-from callbacks.wake import marks, send_quietly
+from callbacks.wake import Place, marks, send_quietly
 from tenants.events import NotYet
 from tenants.models import CorpApp
 
@@ -28,6 +28,7 @@ WHERE event_day = %s AND id = %s AND status = 'new' AND tenant_id <> %s RETURNIN
 def hand_over(items: Sequence[Item]) -> None:
     """Events of companies that the door did not know yet: to their tenants, once they have one. Within a day."""
     strangers: list[Item] = []
+    places: set[Place] = set()
     for receiver_id, found in _by_receiver(items).items():  # not all events name their suite
         suite = CorpApp.objects.filter(lane=CorpApp.Lane.SUITE, receivers__pk=receiver_id).first()
         companies = companies_of(suite) if suite is not None else {}
@@ -36,18 +37,22 @@ def hand_over(items: Sequence[Item]) -> None:
             if company is None:
                 strangers.append(item)
             else:
-                _move(item, company)
+                places |= _move(item, company)
+    if places:
+        client = marks()
+        for place in places:
+            send_quietly(client, place)
     _wait(strangers)
 
 
-def _move(item: Item, company: Company) -> None:
+def _move(item: Item, company: Company) -> set[Place]:
+    """Who is to be woken for it: nobody, where somebody else moved it or the company is not served."""
     event, row = item.event, item.row
     urgent = bool(event.welcome_code) and not row.suspect and timezone.now() - event.at < CODE_LIVES
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, [company.tenant_id, urgent, row.event_day, row.id, company.tenant_id])
         moved = cursor.fetchone()
-    if moved is not None and company.schema:
-        send_quietly(marks(), (company.schema, str(moved[0])))
+    return {(company.schema, str(moved[0]))} if moved is not None and company.schema else set()
 
 
 def _wait(items: Iterable[Item]) -> None:

@@ -19,10 +19,10 @@ from console.answers import done, drawer
 from console.audit import record
 from console.forms import KitForm
 from tenants import provision
+from tenants.credentials import keys_to_copy
 from tenants.current import current_tenant
-from tenants.keys import KeyFault, unseal
-from tenants.models import CorpApp, Receiver, ReceiverKey, Tenant
-from tenants.rotation import place_of
+from tenants.keys import KeyFault
+from tenants.models import CorpApp, Receiver, Tenant
 
 Purpose = Receiver.Purpose
 ENTERED_AT: dict[str, str | Promise] = {
@@ -158,9 +158,8 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def with_keys(request: HttpRequest, receiver: Receiver, *, changed: bool = False) -> HttpResponse:
     """The drawer with what is to be copied. `changed`: the list behind it is read again."""
-    key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).order_by("-version").first()
     try:
-        shown = {name: opened(key, name) for name in ("token", "aes_key")} if key else None
+        shown = keys_to_copy(receiver)
     except KeyFault:
         shown = None
     if shown is None:
@@ -181,10 +180,6 @@ def with_keys(request: HttpRequest, receiver: Receiver, *, changed: bool = False
 
 def title_of(receiver: Receiver) -> str:
     return _now("回调地址：%(purpose)s") % {"purpose": receiver.get_purpose_display()}
-
-
-def opened(key: ReceiverKey, name: str) -> str:
-    return unseal(key.receiver.tenant_id, place_of(key, name), bytes(getattr(key, name))).decode()
 
 
 def name_of(receiver: Receiver) -> str:

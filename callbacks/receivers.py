@@ -11,12 +11,13 @@ from django.db import Error, close_old_connections
 from django.db.models import Q
 from django.utils import timezone
 
-from callbacks.companies import Company, companies_of, ids_of_companies, is_platforms
+from callbacks.companies import Company, companies_of, ids_of_companies
 from tenants import keys
 from tenants.models import CorpApp, Receiver, ReceiverKey, Tenant
 from wecom.crypto import CallbackCrypto, Opened
 from wecom.errors import BadCallback
 from wecom.events import Event
+from wecom.vocabulary import SUITE_EVENTS
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Doorkeeper:
             return Company(self.tenant_id, schema, "")
         if event.suite_id not in (None, self.suite_id):
             raise BadCallback("an event of another suite")
-        company = None if is_platforms(event.name) else self.companies.get(event.corp_id)
+        company = None if event.name in SUITE_EVENTS else self.companies.get(event.corp_id)
         return company or Company(self.tenant_id, "", "")  # the poller looks after the platform's own
 
     def tenants(self) -> set[int]:

@@ -24,11 +24,10 @@ from content import demo as content_demo
 from members.models import Staff
 from scrm.opening import OPENED, create_operator, open_company
 from tenants import jobs
+from tenants.credentials import keys_to_copy
 from tenants.current import current_tenant
-from tenants.keys import unseal
-from tenants.models import Credential, Job, Receiver, ReceiverKey, Suite, Tenant
-from tenants.provision import Connection, callback_url, store_secret
-from tenants.rotation import place_of
+from tenants.models import Credential, Job, Receiver, Suite, Tenant
+from tenants.provision import Connection, Refused, callback_url, store_secret
 from tenants.suites import add as add_suite
 
 SCHEMA = "demo"
@@ -185,13 +184,10 @@ class Demo:
     @staticmethod
     def _entered(receiver: Receiver) -> dict[str, str]:
         """What an admin of WeCom copies from us."""
-        key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).latest("version")
-        url = f"{settings.INTERNAL_URL}/wecom/callback/{receiver.public_id}/"
-        token, aes_key = (
-            unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
-            for name in ("token", "aes_key")
-        )
-        return {"url": url, "token": token, "aes_key": aes_key}
+        shown = keys_to_copy(receiver)
+        if shown is None:
+            raise Refused(f"the callback address {receiver} has no key")
+        return {"url": f"{settings.INTERNAL_URL}/wecom/callback/{receiver.public_id}/", **shown}
 
     def toolbar(self, corp: dict[str, Any]) -> None:
         """What an admin enters in WeCom: the page beside chats, the one of the workbench, and the trusted domain."""

@@ -20,7 +20,7 @@ from tenants.judging import APP_WIDE
 from tenants.keys import KeyFault
 from tenants.models import CorpApp, Credential, OutgoingCall, Receiver, Tenant
 from tenants.recycling import PUBLIC
-from tenants.tokens import BAD_SECRET, OF_COMPANIES, mark_broken
+from tenants.tokens import BAD_SECRET, OF_COMPANIES, mark_broken, mark_well
 from wecom.client import WeComClient
 from wecom.errors import WeComError, WeComMisconfigured, WeComRefused
 
@@ -216,9 +216,7 @@ def _record(app: CorpApp, fault: WeComError | None) -> None:
     """Green, red, or as it was when WeCom could not be asked. A refused secret is recorded where it was refused."""
     was_green = app.state == CorpApp.State.OK
     if fault is None:
-        CorpApp.objects.filter(pk=app.pk).update(
-            state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now(), broken_since=None
-        )
+        mark_well(app)
         _start_again(app, was_green=was_green)
     elif isinstance(fault, WeComMisconfigured | WeComRefused) and not _is_bad_secret(fault.code, fault.call):
         mark_broken(app, fault.code, fault.call)

@@ -163,6 +163,13 @@ def mark_broken(app: CorpApp, code: int, call: str) -> None:
     logger.warning("app %s of tenant %s is broken: %s in %s", app.pk, app.tenant_id, code, call)
 
 
+def mark_well(app: CorpApp) -> None:
+    """A check went through: what was said against the app is over."""
+    CorpApp.objects.filter(pk=app.pk).update(
+        state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now(), broken_since=None
+    )
+
+
 def forget_tokens(app: CorpApp) -> None:
     """After the app or a secret was replaced: its tokens, its tickets and what was said against it are void."""
     AccessToken.objects.filter(app=app).delete()
@@ -180,4 +187,4 @@ def _call(kind: str) -> str:
     return f"gettoken:{kind}"
 
 
-__all__ = ["BAD_SECRET", "OF_COMPANIES", "PostgresTokens", "forget_tokens", "mark_broken", "token_key"]
+__all__ = ["BAD_SECRET", "OF_COMPANIES", "PostgresTokens", "forget_tokens", "mark_broken", "mark_well", "token_key"]

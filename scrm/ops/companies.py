@@ -19,12 +19,11 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 from scrm.ops.pages import VendorInline, VendorPage, actor
 from scrm.ops.site import site
 from tenants import authorising, closing
-from tenants.keys import unseal
+from tenants.credentials import keys_to_copy
 from tenants.middleware import hosts
-from tenants.models import Authorisation, CorpApp, Credential, Domain, DomainFile, Receiver, ReceiverKey, Tenant
+from tenants.models import Authorisation, CorpApp, Credential, Domain, DomainFile, Receiver, Tenant
 from tenants.provision import Refused, callback_url, check_aes_key, check_host, store_receiver_key, store_secret
 from tenants.recycling import PUBLIC
-from tenants.rotation import place_of
 from tenants.tokens import forget_tokens
 
 
@@ -276,14 +275,10 @@ class ReceiverPage(VendorPage):
     def show_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """For the provider's own admin, where the addresses of suites and of apps made from templates are entered."""
         receiver = get_object_or_404(Receiver, pk=object_id)
-        key = ReceiverKey.objects.filter(receiver=receiver, retired_at=None).order_by("-version").first()
-        if key is None:
+        shown = keys_to_copy(receiver)
+        if shown is None:
             raise Http404
         closing.audit(receiver.tenant, "receiver_key_shown", by=actor(request), receiver=receiver.public_id)
-        shown = {
-            name: unseal(receiver.tenant_id, place_of(key, name), getattr(key, name)).decode()
-            for name in ("token", "aes_key")
-        }
         context = {**site.each_context(request), **shown, "url": callback_url(receiver), "receiver": receiver}
         return render(request, "ops/receiver_key.html", context | {"title": _("Token 和 EncodingAESKey")})
 

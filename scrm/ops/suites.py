@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
@@ -26,7 +25,7 @@ from tenants.credentials import newest_credential
 from tenants.faults import words_for
 from tenants.models import CorpApp, Credential, Suite
 from tenants.provision import CORP_ID, callback_url, store_secret
-from tenants.tokens import forget_tokens
+from tenants.tokens import forget_tokens, mark_well
 from wecom.errors import WeComError
 from wecom.suites import is_template
 
@@ -161,7 +160,7 @@ class SuitePage(VendorPage):
                 words = words_for(error.code)
                 self.message_user(request, f"{suite.name}：{words.cause}{words.fix}", messages.ERROR)
             else:
-                forget_broken(suite)
+                mark_well(suite)
                 inbox.resume_parked(suite.tenant_id)  # what WeCom told meanwhile
                 self.message_user(request, _("%s 正常") % suite.name)
 
@@ -178,9 +177,3 @@ def _replace(suite: Suite, data: dict[str, Any]) -> None:
         if data[name]:
             store_secret(suite, kind, data[name])
             forget_tokens(suite)
-
-
-def forget_broken(suite: CorpApp) -> None:
-    CorpApp.objects.filter(pk=suite.pk).update(
-        state=CorpApp.State.OK, state_code=None, state_call="", checked_at=timezone.now(), broken_since=None
-    )
